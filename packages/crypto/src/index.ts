@@ -1,0 +1,17 @@
+export type { CryptoCode } from "./error.ts";
+export { CRYPTO_CODES, CryptoError } from "./error.ts";
+export { sha256, sha512 } from "./hash.ts";
+export type { KeyFingerprint, KeyId } from "./key-id.ts";
+export { asKeyId } from "./key-id.ts";
+export type { KeyType, PublicKey } from "./public-key.ts";
+export { publicKeyFromObject, publicKeyFromPem, readPublicKey } from "./public-key.ts";
+export type { KeyKind, Signer } from "./signer.ts";
+export { encryptPrivateKey, generatePrivateKey, KEY_KINDS, signerFromPem } from "./signer.ts";
+export {
+  checkPrivateFile,
+  signerFromEnvironment,
+  signerFromFile,
+  writePrivateFile,
+} from "./signer-sources.ts";
+export type { SignatureEntry } from "./signers.ts";
+export { countSigners } from "./signers.ts";
