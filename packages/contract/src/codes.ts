@@ -1,0 +1,209 @@
+import type { CryptoCode } from "@stemma/crypto";
+import type { EncodingCode } from "@stemma/encoding";
+import type { ServiceCode } from "./service-error.ts";
+
+/** Every stable code that an answer can carry. A package that gains a code does not compile until it is here. */
+export type ProblemCode = EncodingCode | CryptoCode | ServiceCode;
+
+export interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  readonly advice: string;
+}
+
+function kind(status: number, title: string, advice: string): ProblemKind {
+  return { status, title, advice };
+}
+
+/** The one list of codes, with what HTTP and people are told about each. */
+export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
+  // ---- @stemma/encoding: bytes and text -----------------------------------------------------------------
+  bad_json: kind(400, "Not strict JSON", "Send one JSON document (RFC 8259) and nothing after it."),
+  bad_utf8: kind(400, "Not UTF-8", "Send UTF-8 without a byte order mark and without lone surrogates."),
+  duplicate_member: kind(400, "Member twice", "Give each member of an object once."),
+  bad_number: kind(
+    400,
+    "Number out of grammar",
+    "Send integers as plain digits: no sign on zero, fraction or exponent.",
+  ),
+  too_deep: kind(400, "Nested too deeply", "Flatten the document."),
+  too_large: kind(413, "Too large", "Send less in one document."),
+  bad_encoding: kind(
+    400,
+    "Bad base64 or hexadecimal",
+    "Use canonical base64 with padding, or lower-case hexadecimal.",
+  ),
+  bad_digest: kind(400, "Bad digest", "Write digests as sha256:<64 lower-case hex>."),
+  wrong_type: kind(400, "Wrong JSON type", "Follow the schema of the document."),
+  missing_member: kind(400, "Member missing", "Follow the schema of the document."),
+
+  // ---- @stemma/crypto: keys and signatures --------------------------------------------------------------
+  bad_key: kind(422, "Unusable key", "Export the key again; its type, scheme and encoding must agree."),
+  unsupported_key: kind(
+    422,
+    "Unsupported key type",
+    "Use ed25519, ECDSA P-256/384/521 or RSA-PSS of 2048 bits or more.",
+  ),
+  weak_key: kind(422, "Weak key", "Make a new key with `stemma key new`."),
+  bad_key_id: kind(422, "Bad key id", "Key ids are short printable labels."),
+  bad_passphrase: kind(422, "Wrong passphrase", "Give the passphrase that the key was written with."),
+  key_file_unprotected: kind(422, "Key file readable by others", "Set its mode to 0600."),
+
+  // ---- the request itself -------------------------------------------------------------------------------
+  malformed_request: kind(400, "Not HTTP/1.1", "Send a well-formed HTTP/1.1 request."),
+  url_too_long: kind(414, "URL too long", "Shorten the URL; no route needs 8 KiB."),
+  headers_too_large: kind(431, "Headers too large", "Send less than 16 KiB of header lines."),
+  body_too_large: kind(413, "Body too large", "Split the upload, or raise STEMMA_BODY_LIMIT on the server."),
+  request_timeout: kind(408, "Request too slow", "Send the whole request within ten seconds."),
+  unsupported_media_type: kind(
+    415,
+    "Unsupported content type",
+    "Send Content-Type: application/json, exactly.",
+  ),
+  unsupported_content_encoding: kind(415, "Compressed body", "Send the body without a Content-Encoding."),
+  bad_parameter: kind(400, "Bad parameter", "See the route in /docs."),
+  bad_body: kind(400, "Body does not fit the schema", "See the schema of the route in /docs."),
+  unknown_route: kind(404, "No such route", "See /docs for the routes there are."),
+  method_not_allowed: kind(405, "Method not allowed", "See the Allow header."),
+  too_busy: kind(429, "Too many uploads at once", "Try again after the time in Retry-After."),
+
+  // ---- who is asking ------------------------------------------------------------------------------------
+  not_authenticated: kind(
+    401,
+    "Token needed",
+    "Send Authorization: Bearer with a valid API token (`stemma token new`).",
+  ),
+  scope_missing: kind(403, "Token lacks the scope", "Use a token with the scope that the route names."),
+
+  // ---- what is asked about ------------------------------------------------------------------------------
+  unknown_domain: kind(404, "No such trust domain", "Check the name of the domain."),
+  unknown_metadata: kind(
+    404,
+    "No such version of this role",
+    "For a client looking for a newer root this is the end of the chain.",
+  ),
+  unknown_target: kind(404, "No such target file", "Take paths and digests from current signed metadata."),
+  unknown_project: kind(404, "No such project", "Delegate the project in targets first."),
+  unknown_artifact: kind(404, "No record of this digest", "Record the artifact with its evidence first."),
+  unknown_evidence: kind(404, "No such evidence", "Take names of evidence from the artifact's record."),
+  unknown_change: kind(404, "No such change", "Use the number that the accepting answer gave."),
+  unknown_ceremony: kind(404, "No such ceremony", "List the ceremonies of the domain."),
+
+  // ---- offline metadata ---------------------------------------------------------------------------------
+  domain_exists: kind(409, "Domain exists", "Choose another name, or publish new versions into the domain."),
+  domain_not_published: kind(
+    409,
+    "Domain not published yet",
+    "Wait for the signer's first publish, then try again.",
+  ),
+  version_conflict: kind(
+    409,
+    "Version taken",
+    "Make the next version from the current one and sign it again.",
+  ),
+  role_not_writable: kind(
+    422,
+    "Role not uploaded by owners",
+    "Upload root, targets and projects only; the signer makes all other roles.",
+  ),
+  role_uploaded_twice: kind(422, "Role given twice", "Upload one version of each role at a time."),
+  role_missing: kind(422, "Role missing", "Upload the roles that the title of the route names."),
+  not_next_version: kind(422, "Not the next version", "Use the current version plus one."),
+  tree_shape: kind(
+    422,
+    "Delegations not in Stemma's shape",
+    "Make root and targets with the `stemma` command, or follow docs/tree.md.",
+  ),
+  online_key_missing: kind(
+    422,
+    "Online key missing",
+    "Give timestamp, snapshot and artifacts a key of GET /v1/online-keys.",
+  ),
+  online_key_misplaced: kind(
+    422,
+    "Online key in an offline role",
+    "Give root, targets and projects keys that no server holds.",
+  ),
+  target_file_missing: kind(
+    422,
+    "Target file missing",
+    "Send every file that new metadata names along with it.",
+  ),
+  target_file_unused: kind(422, "File that nothing names", "Send only files that the new metadata names."),
+  target_file_mismatch: kind(
+    422,
+    "Target file differs",
+    "Length and sha256 in the metadata must be those of the file.",
+  ),
+  bad_target_path: kind(422, "Bad target path", "Projects list files as projects/<project>/<name>."),
+  bad_revocations: kind(422, "Bad revocations", "Make revocations.json with `stemma revoke`."),
+  layout_not_signed_by_owners: kind(
+    422,
+    "Layout not signed by the owners",
+    "Let as many owners sign the layout as the project role asks for.",
+  ),
+
+  // ---- ceremonies ---------------------------------------------------------------------------------------
+  no_valid_signature: kind(
+    422,
+    "No valid signature",
+    "Sign each role with at least one key that may sign it.",
+  ),
+  key_not_authorized: kind(
+    422,
+    "Key may not sign this role",
+    "Sign with one of the keys that the ceremony lists.",
+  ),
+  signature_invalid: kind(422, "Signature invalid", "Sign exactly the bytes that the ceremony shows."),
+  stale_draft: kind(409, "Draft is stale", "Begin a new ceremony from the current versions."),
+  draft_conflict: kind(409, "Another draft is open", "Sign the open ceremony, or wait for it to close."),
+  ceremony_closed: kind(409, "Ceremony closed", "Begin a new ceremony."),
+  too_many_ceremonies: kind(409, "Too many open ceremonies", "Finish the open ones first."),
+
+  // ---- records ------------------------------------------------------------------------------------------
+  project_without_layout: kind(
+    409,
+    "Project has no layout",
+    "Let the owners publish projects/<project>/layout.json.",
+  ),
+  layout_unusable: kind(
+    409,
+    "Current layout cannot be used",
+    "Let the owners publish a layout that is valid now.",
+  ),
+  evidence_not_authorized: kind(
+    403,
+    "Not signed by a functionary",
+    "Sign the link with a key that the layout names for its step.",
+  ),
+  too_much_evidence: kind(422, "Too much evidence", "A record holds at most 256 items."),
+  descriptor_conflict: kind(
+    409,
+    "Descriptor differs from the record",
+    "Length and media type of a digest are recorded once.",
+  ),
+  change_refused: kind(
+    409,
+    "Refused by the signer",
+    "The detail names the signer's reason; make the change again from the current state.",
+  ),
+
+  // ---- the service itself -------------------------------------------------------------------------------
+  not_ready: kind(503, "Not ready", "Try again; /readyz says what is missing."),
+  deadline_exceeded: kind(503, "Took too long", "Try again later."),
+  stored_bytes_damaged: kind(
+    500,
+    "Stored bytes are damaged",
+    "The operator was alarmed; use a mirror or a bundle meanwhile.",
+  ),
+  internal_error: kind(
+    500,
+    "Internal error",
+    "The operator's log has the details under the request id in `instance`.",
+  ),
+};
+
+/** True for a code of the list: what is not on it never reaches an answer. */
+export function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(PROBLEMS, code);
+}

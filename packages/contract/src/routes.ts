@@ -1,0 +1,372 @@
+import { z } from "zod";
+import { digest, domainName, projectName, sha256, time } from "./names.ts";
+import type { Route, RouteAnswer } from "./route.ts";
+import {
+  artifactAnswer,
+  ceremonyAnswer,
+  ceremonyListAnswer,
+  ceremonySignatures,
+  changeAnswer,
+  domainAnswer,
+  domainListAnswer,
+  domainUpload,
+  metadataUpload,
+  onlineKeysAnswer,
+  readinessAnswer,
+  recordUpload,
+  verifyAnswer,
+} from "./schemas.ts";
+
+/**
+ * The route table: the service registers its routes from here and from nowhere else, so whatever is not in
+ * this table is denied. Validation, types, authorisation and /openapi.json all come from it.
+ */
+
+const PUBLIC = { kind: "public" } as const;
+const none = z.strictObject({});
+const inDomain = z.strictObject({ domain: domainName });
+const ofArtifact = z.strictObject({ domain: domainName, digest });
+const ofCeremony = z.strictObject({ domain: domainName, ceremony: z.uuid() });
+const waiting = z.strictObject({
+  wait: z.literal("published").optional().meta({
+    description: "Answer only when the change is published and visible, or after ten seconds with 202.",
+  }),
+});
+const forProject = z.strictObject({ project: projectName });
+
+function json(schema: z.ZodType, description: string): RouteAnswer {
+  return { description, mediaType: "application/json", schema };
+}
+function bytes(mediaType: string, description: string): RouteAnswer {
+  return { description, mediaType };
+}
+
+/** What every route that accepts a change answers. */
+const changeAnswers = {
+  200: json(changeAnswer, "Nothing to do: exactly this is published or waiting already."),
+  201: json(changeAnswer, "Published and visible (only with `wait=published`)."),
+  202: json(changeAnswer, "Accepted and stored; the signer publishes it next."),
+} as const;
+
+export const ROUTES = {
+  // ---- the service itself -------------------------------------------------------------------------------
+  home: {
+    method: "GET",
+    path: "/",
+    tag: "Service",
+    summary: "What this service is",
+    authorisation: PUBLIC,
+    params: none,
+    query: none,
+    answers: { 200: bytes("text/html", "A short page.") },
+  },
+  docs: {
+    method: "GET",
+    path: "/docs",
+    tag: "Service",
+    summary: "This API as a readable page",
+    authorisation: PUBLIC,
+    params: none,
+    query: none,
+    answers: { 200: bytes("text/html", "The page.") },
+  },
+  openapi: {
+    method: "GET",
+    path: "/openapi.json",
+    tag: "Service",
+    summary: "This API as OpenAPI 3.1",
+    authorisation: PUBLIC,
+    params: none,
+    query: none,
+    answers: { 200: bytes("application/json", "The document.") },
+  },
+  livez: {
+    method: "GET",
+    path: "/livez",
+    tag: "Service",
+    summary: "Does the process run?",
+    authorisation: PUBLIC,
+    params: none,
+    query: none,
+    answers: { 200: bytes("text/plain", "It does.") },
+  },
+  readyz: {
+    method: "GET",
+    path: "/readyz",
+    tag: "Service",
+    summary: "Can the service do its work?",
+    description: "Database, migrations, signer and canary, each with its own line.",
+    authorisation: PUBLIC,
+    params: none,
+    query: none,
+    answers: {
+      200: json(readinessAnswer, "Ready."),
+      503: json(readinessAnswer, "Not ready; the checks say why."),
+    },
+  },
+  metrics: {
+    method: "GET",
+    path: "/metrics",
+    tag: "Service",
+    summary: "Metrics for Prometheus",
+    authorisation: PUBLIC,
+    params: none,
+    query: none,
+    answers: { 200: bytes("text/plain", "Metrics.") },
+  },
+
+  // ---- the read view: what any stock TUF client reads ---------------------------------------------------
+  timestamp: {
+    method: "GET",
+    path: "/{domain}/metadata/timestamp.json",
+    tag: "TUF",
+    summary: "The current timestamp role",
+    authorisation: PUBLIC,
+    params: inDomain,
+    query: none,
+    answers: { 200: bytes("application/json", "Signed metadata, exact bytes.") },
+  },
+  metadata: {
+    method: "GET",
+    path: "/{domain}/metadata/{file}",
+    tag: "TUF",
+    summary: "One version of a role: <version>.<role>.json",
+    description: "Immutable. `1.root.json` is where a new client's trust begins; pin it.",
+    authorisation: PUBLIC,
+    params: z.strictObject({
+      domain: domainName,
+      file: z.string().regex(/^[1-9][0-9]{0,9}\.[a-z][a-z0-9-]{0,62}\.json$/),
+    }),
+    query: none,
+    answers: { 200: bytes("application/json", "Signed metadata, exact bytes.") },
+  },
+  target: {
+    method: "GET",
+    path: "/{domain}/targets/{+path}",
+    tag: "TUF",
+    summary: "A target file of a project: <directory>/<sha256>.<name>",
+    authorisation: PUBLIC,
+    params: z.strictObject({
+      domain: domainName,
+      path: z
+        .string()
+        .max(512)
+        .regex(/^(?:[A-Za-z0-9][A-Za-z0-9._-]*\/){1,8}[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]*$/),
+    }),
+    query: none,
+    answers: { 200: bytes("application/octet-stream", "The file, exact bytes.") },
+  },
+
+  // ---- trust domains ------------------------------------------------------------------------------------
+  onlineKeys: {
+    method: "GET",
+    path: "/v1/online-keys",
+    tag: "Domains",
+    summary: "The online keys that a new root must name for timestamp, snapshot and artifacts",
+    authorisation: PUBLIC,
+    params: none,
+    query: none,
+    answers: {
+      200: json(onlineKeysAnswer, "Public keys; compare them over another channel before signing."),
+    },
+  },
+  createDomain: {
+    method: "POST",
+    path: "/v1/domains",
+    tag: "Domains",
+    summary: "Create a trust domain from signed root and targets",
+    authorisation: { kind: "token", scope: "domain:create" },
+    params: none,
+    query: waiting,
+    body: domainUpload,
+    answers: changeAnswers,
+  },
+  listDomains: {
+    method: "GET",
+    path: "/v1/domains",
+    tag: "Domains",
+    summary: "List trust domains",
+    authorisation: { kind: "token", scope: "domain:list" },
+    params: none,
+    query: z.strictObject({
+      limit: z
+        .string()
+        .regex(/^[1-9][0-9]{0,2}$/)
+        .optional()
+        .meta({ description: "Entries of one page; at most 100." }),
+      after: domainName.optional(),
+    }),
+    answers: { 200: json(domainListAnswer, "One page, by name.") },
+  },
+  showDomain: {
+    method: "GET",
+    path: "/v1/domains/{domain}",
+    tag: "Domains",
+    summary: "Roles, keys, thresholds and projects of a trust domain",
+    authorisation: PUBLIC,
+    params: inDomain,
+    query: none,
+    answers: { 200: json(domainAnswer, "The current state.") },
+  },
+  publishMetadata: {
+    method: "POST",
+    path: "/v1/domains/{domain}/metadata",
+    tag: "Domains",
+    summary: "Publish new versions of root, targets or projects, all or none",
+    authorisation: {
+      kind: "signatures",
+      by: "threshold of the present (and, for a root, the new) keys of each role",
+    },
+    params: inDomain,
+    query: waiting,
+    body: metadataUpload,
+    answers: changeAnswers,
+  },
+  showChange: {
+    method: "GET",
+    path: "/v1/domains/{domain}/changes/{change}",
+    tag: "Domains",
+    summary: "What became of an accepted change",
+    authorisation: PUBLIC,
+    params: z.strictObject({ domain: domainName, change: z.string().regex(/^[1-9][0-9]{0,17}$/) }),
+    query: none,
+    answers: { 200: json(changeAnswer, "The change.") },
+  },
+
+  // ---- ceremonies ---------------------------------------------------------------------------------------
+  createDomainCeremony: {
+    method: "POST",
+    path: "/v1/ceremonies",
+    tag: "Ceremonies",
+    summary: "Begin the ceremony of a new trust domain",
+    authorisation: { kind: "token", scope: "domain:create" },
+    params: none,
+    query: none,
+    body: domainUpload,
+    answers: {
+      200: json(ceremonyAnswer, "The same ceremony is open already; its signatures were merged."),
+      201: json(ceremonyAnswer, "The ceremony is open."),
+    },
+  },
+  createCeremony: {
+    method: "POST",
+    path: "/v1/domains/{domain}/ceremonies",
+    tag: "Ceremonies",
+    summary: "Begin a ceremony: new versions that still lack signatures",
+    description:
+      "Each role must carry at least one valid signature of a key that may sign it. A draft goes stale (409) when " +
+      "one of its versions is published some other way, and closes by itself after thirty days.",
+    authorisation: { kind: "signatures", by: "one key of each role" },
+    params: inDomain,
+    query: none,
+    body: metadataUpload,
+    answers: {
+      200: json(ceremonyAnswer, "The same ceremony is open already; its signatures were merged."),
+      201: json(ceremonyAnswer, "The ceremony is open."),
+    },
+  },
+  listCeremonies: {
+    method: "GET",
+    path: "/v1/domains/{domain}/ceremonies",
+    tag: "Ceremonies",
+    summary: "The latest ceremonies of a domain",
+    authorisation: PUBLIC,
+    params: inDomain,
+    query: none,
+    answers: { 200: json(ceremonyListAnswer, "Newest first.") },
+  },
+  showCeremony: {
+    method: "GET",
+    path: "/v1/domains/{domain}/ceremonies/{ceremony}",
+    tag: "Ceremonies",
+    summary: "The exact bytes to sign, who has signed, who still must",
+    authorisation: PUBLIC,
+    params: ofCeremony,
+    query: none,
+    answers: { 200: json(ceremonyAnswer, "The ceremony.") },
+  },
+  signCeremony: {
+    method: "POST",
+    path: "/v1/domains/{domain}/ceremonies/{ceremony}/signatures",
+    tag: "Ceremonies",
+    summary: "Add signatures; the change is accepted as soon as every threshold is met",
+    authorisation: { kind: "signatures", by: "keys of the roles in the ceremony" },
+    params: ofCeremony,
+    query: waiting,
+    body: ceremonySignatures,
+    answers: {
+      200: json(ceremonyAnswer, "The signatures are kept; `state` and `groups` say what is still missing."),
+      201: json(
+        ceremonyAnswer,
+        "Every threshold is met, and the change is published (only with `wait=published`).",
+      ),
+      202: json(ceremonyAnswer, "Every threshold is met; the signer publishes the change next."),
+    },
+  },
+
+  // ---- artifacts ----------------------------------------------------------------------------------------
+  recordArtifact: {
+    method: "POST",
+    path: "/v1/domains/{domain}/artifacts/{digest}",
+    tag: "Artifacts",
+    summary: "Record an artifact and evidence about it",
+    description: "Idempotent by content: the same evidence again changes nothing.",
+    authorisation: {
+      kind: "signatures",
+      by: "functionaries of the project's current layout, each for its step",
+    },
+    params: ofArtifact,
+    query: waiting,
+    body: recordUpload,
+    answers: changeAnswers,
+  },
+  showArtifact: {
+    method: "GET",
+    path: "/v1/domains/{domain}/artifacts/{digest}",
+    tag: "Artifacts",
+    summary: "Record, evidence, projects and state of a digest",
+    authorisation: PUBLIC,
+    params: ofArtifact,
+    query: none,
+    answers: { 200: json(artifactAnswer, "What the signed tree says of the digest.") },
+  },
+  bundle: {
+    method: "GET",
+    path: "/v1/domains/{domain}/artifacts/{digest}/bundle",
+    tag: "Artifacts",
+    summary: "All that an offline verification needs, in one answer",
+    authorisation: PUBLIC,
+    params: ofArtifact,
+    query: forProject,
+    answers: {
+      200: bytes("application/vnd.stemma.bundle+json", "The bundle; its format is in docs/bundle.md."),
+    },
+  },
+  verifyArtifact: {
+    method: "GET",
+    path: "/v1/domains/{domain}/artifacts/{digest}/verify",
+    tag: "Artifacts",
+    summary: "The server's own verdict",
+    description:
+      "Convenient, and only as trustworthy as the server and the connection to it. Verify the bundle from your " +
+      "pinned root where it matters.",
+    authorisation: PUBLIC,
+    params: ofArtifact,
+    query: forProject.extend({
+      at: time.optional().meta({ description: "Verify as of this time instead of now." }),
+    }),
+    answers: { 200: json(verifyAnswer, "The verdict, allow or deny.") },
+  },
+  evidence: {
+    method: "GET",
+    path: "/v1/domains/{domain}/evidence/{sha256}",
+    tag: "Artifacts",
+    summary: "One piece of evidence, exact bytes",
+    authorisation: PUBLIC,
+    params: z.strictObject({ domain: domainName, sha256 }),
+    query: none,
+    answers: { 200: bytes("application/octet-stream", "The bytes; their sha256 is the name.") },
+  },
+} as const satisfies Record<string, Route>;
+
+export type RouteId = keyof typeof ROUTES;

@@ -1,0 +1,271 @@
+import { z } from "zod";
+import { LIMITS, METADATA_BYTES } from "./limits.ts";
+import {
+  base64,
+  digest,
+  domainName,
+  keyId,
+  mediaType,
+  projectName,
+  roleName,
+  sha256,
+  time,
+  version,
+} from "./names.ts";
+
+/**
+ * Bodies of the HTTP API. Requests are strict: an unknown member is an error, never ignored (N-19, N-44).
+ * Exact bytes travel as base64: metadata and evidence are stored and served as received, never re-encoded.
+ */
+
+// ---- requests -------------------------------------------------------------------------------------------
+
+/** One version of a role, signed by its owners. */
+const uploadedRole = z.strictObject({
+  role: roleName,
+  bytes: base64(METADATA_BYTES.targets, "The signed metadata, exact bytes."),
+});
+
+const uploadedRoles = z
+  .array(uploadedRole)
+  .min(1)
+  .max(LIMITS.rolesPerUpload)
+  .meta({ description: "New versions; all of them are published together or none is." });
+
+const uploadedFiles = z
+  .array(base64(LIMITS.fileBytes, "Exact bytes of a target file that the new metadata names."))
+  .max(LIMITS.filesPerUpload)
+  .default([]);
+
+/** New versions of several roles, and the files that they name and the service has not seen yet. */
+export const metadataUpload = z
+  .strictObject({ metadata: uploadedRoles, files: uploadedFiles })
+  .meta({ id: "MetadataUpload" });
+export type MetadataUpload = z.infer<typeof metadataUpload>;
+
+/** A new trust domain: root version 1, targets version 1, and projects if there are any already. */
+export const domainUpload = z
+  .strictObject({ name: domainName, metadata: uploadedRoles, files: uploadedFiles })
+  .meta({ id: "DomainUpload" });
+export type DomainUpload = z.infer<typeof domainUpload>;
+
+/** One signature over the exact bytes that a ceremony shows; `sig` is hexadecimal as in TUF 4.2. */
+const partialSignature = z.strictObject({
+  role: roleName,
+  keyid: keyId,
+  sig: z
+    .string()
+    .max(4096)
+    .regex(/^(?:[0-9a-f]{2})+$/)
+    .meta({ description: "Signature, lower-case hexadecimal." }),
+});
+
+export const ceremonySignatures = z
+  .strictObject({ signatures: z.array(partialSignature).min(1).max(LIMITS.signatures) })
+  .meta({ id: "CeremonySignatures" });
+export type CeremonySignatures = z.infer<typeof ceremonySignatures>;
+
+/** What an artifact is: its OCI descriptor without the digest, which is in the URL. */
+export const descriptor = z
+  .strictObject({
+    mediaType,
+    size: z
+      .int()
+      .min(0)
+      .max(Number.MAX_SAFE_INTEGER)
+      .meta({ description: "Length of the artifact in bytes." }),
+    artifactType: mediaType.optional(),
+  })
+  .meta({ id: "Descriptor" });
+
+export const recordUpload = z
+  .strictObject({
+    descriptor,
+    project: projectName,
+    evidence: z
+      .array(base64(LIMITS.evidenceBytes, "One signed in-toto link, exact bytes."))
+      .min(1)
+      .max(LIMITS.evidencePerRecord),
+  })
+  .meta({ id: "RecordUpload" });
+export type RecordUpload = z.infer<typeof recordUpload>;
+
+// ---- answers --------------------------------------------------------------------------------------------
+
+/** The versions an answer rests on: a reader who has seen higher ones knows that this answer is old. */
+export const versions = z
+  .object({ root: version, timestamp: version, snapshot: version, targets: version })
+  .meta({ id: "Versions" });
+
+/** What became of an accepted change. `waiting` changes are published by the signer in order of acceptance. */
+export const changeAnswer = z
+  .object({
+    change: z.string().meta({ description: "Number of the change within the service." }),
+    domain: domainName,
+    kind: z.enum(["metadata", "record"]),
+    acceptedAt: time,
+    outcome: z.enum(["waiting", "published", "refused"]),
+    refusal: z
+      .object({ code: z.string(), message: z.string() })
+      .optional()
+      .meta({ description: "Why the signer refused the change." }),
+    versions: versions
+      .optional()
+      .meta({ description: "The state of the domain that first shows the change." }),
+  })
+  .meta({ id: "Change" });
+export type ChangeAnswer = z.infer<typeof changeAnswer>;
+
+export const onlineKeysAnswer = z
+  .object({
+    keys: z.array(
+      z.object({
+        keyid: keyId,
+        key: z.record(z.string(), z.unknown()).meta({ description: "TUF key object (TUF 4.2)." }),
+        announcedAt: time,
+      }),
+    ),
+  })
+  .meta({ id: "OnlineKeys" });
+export type OnlineKeysAnswer = z.infer<typeof onlineKeysAnswer>;
+
+const roleState = z.object({
+  role: roleName,
+  version,
+  expires: time,
+  threshold: z.int(),
+  keys: z.array(keyId),
+});
+
+export const domainAnswer = z
+  .object({
+    domain: domainName,
+    createdAt: time,
+    state: z
+      .enum(["waiting", "published"])
+      .meta({ description: "waiting: the first publish is still to come." }),
+    versions: versions.optional(),
+    roles: z.array(roleState).optional(),
+    projects: z
+      .array(
+        z.object({
+          project: projectName,
+          version: version.optional().meta({ description: "Absent until the owners have published." }),
+          expires: time.optional(),
+          threshold: z.int(),
+          keys: z.array(keyId),
+          files: z.array(z.string()),
+        }),
+      )
+      .optional(),
+  })
+  .meta({ id: "Domain" });
+export type DomainAnswer = z.infer<typeof domainAnswer>;
+
+export const domainListAnswer = z
+  .object({
+    domains: z.array(z.object({ domain: domainName, createdAt: time })),
+    next: z.string().optional().meta({ description: "Value for `after` that gives the next page." }),
+  })
+  .meta({ id: "DomainList" });
+
+/** Who may sign a draft, who has, and how many are still needed. A root has two groups: the old and its own. */
+const signingGroup = z.object({
+  of: z.string().meta({ description: "Whose keys these are, such as `root version 3`." }),
+  threshold: z.int(),
+  signed: z.array(keyId),
+  missing: z.array(keyId).meta({ description: "Keys that may still sign." }),
+  met: z.boolean(),
+});
+
+export const ceremonyAnswer = z
+  .object({
+    ceremony: z.uuid(),
+    domain: domainName,
+    state: z.enum(["open", "published", "stale", "expired"]),
+    createdAt: time,
+    expiresAt: time,
+    change: z.string().optional().meta({ description: "The change that the finished ceremony became." }),
+    roles: z.array(
+      z.object({
+        role: roleName,
+        version,
+        bytesToSign: z.string().meta({
+          description: "The exact bytes that each signature covers (canonical JSON of `signed`), base64.",
+          contentEncoding: "base64",
+        }),
+        sha256: sha256.meta({ description: "sha256 of the bytes to sign, to compare over another channel." }),
+        groups: z.array(signingGroup),
+      }),
+    ),
+  })
+  .meta({ id: "Ceremony" });
+export type CeremonyAnswer = z.infer<typeof ceremonyAnswer>;
+
+export const ceremonyListAnswer = z
+  .object({
+    ceremonies: z.array(
+      z.object({
+        ceremony: z.uuid(),
+        state: z.enum(["open", "published", "stale", "expired"]),
+        createdAt: time,
+        expiresAt: time,
+        roles: z.array(z.object({ role: roleName, version })),
+      }),
+    ),
+  })
+  .meta({ id: "CeremonyList" });
+
+export const artifactAnswer = z
+  .object({
+    domain: domainName,
+    digest,
+    state: z.enum(["published", "revoked", "waiting"]).meta({
+      description:
+        "published: in the signed tree. revoked: a project that it claims has revoked it. waiting: accepted, not yet signed.",
+    }),
+    versions,
+    role: roleName.optional().meta({ description: "The role that lists the record." }),
+    record: z
+      .object({
+        length: z.int(),
+        hashes: z.record(z.string(), z.string()),
+        mediaType: z.string(),
+        artifactType: z.string().optional(),
+        projects: z.array(z.string()),
+        evidence: z.array(z.object({ sha256, length: z.int() })),
+      })
+      .optional(),
+    projects: z.array(
+      z.object({
+        project: z.string(),
+        state: z.enum(["claimed", "revoked", "unknown"]).meta({
+          description: "claimed: the record names the project. Only `verify` says whether the claim holds.",
+        }),
+        reason: z.string().optional(),
+        since: z.string().optional(),
+      }),
+    ),
+    waiting: z.int().meta({ description: "Changes for this digest that are accepted and not yet signed." }),
+  })
+  .meta({ id: "Artifact" });
+export type ArtifactAnswer = z.infer<typeof artifactAnswer>;
+
+export const verifyAnswer = z
+  .object({
+    verifiedBy: z.literal("server"),
+    notice: z.string().meta({
+      description: "Why this answer is no substitute for a verification of your own from a pinned root.",
+    }),
+    verdict: z
+      .looseObject({})
+      .meta({ description: "The verdict document; its format is in docs/verdict.md." }),
+  })
+  .meta({ id: "ServerVerdict" });
+
+export const readinessAnswer = z
+  .object({
+    ready: z.boolean(),
+    checks: z.array(z.object({ check: z.string(), ok: z.boolean(), detail: z.string().optional() })),
+  })
+  .meta({ id: "Readiness" });
