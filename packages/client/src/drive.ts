@@ -1,0 +1,63 @@
+import type { Effect, EffectAnswer } from "@stemma/tuf";
+import type { Cache, Source, SyncSource } from "./source.ts";
+
+/**
+ * Runs a workflow against a source: answers its effects until it returns. What the source throws is thrown from
+ * here and never shown to the workflow, which would have to guess whether it is evidence of anything.
+ */
+export async function drive<T>(
+  workflow: Generator<Effect, T, EffectAnswer>,
+  source: Source,
+  cache?: Cache,
+): Promise<T> {
+  let answer: EffectAnswer;
+  for (;;) {
+    const step = workflow.next(answer);
+    if (step.done === true) return step.value;
+    const effect = step.value;
+    switch (effect.kind) {
+      case "metadata":
+        answer = await (effect.from === "cache"
+          ? cache?.load(effect.role, effect.version, effect.maxLength)
+          : source.metadata(effect.role, effect.version, effect.maxLength));
+        break;
+      case "keep":
+        await cache?.keep(effect.role, effect.version, effect.bytes);
+        answer = undefined;
+        break;
+      case "target":
+        answer = await source.target(effect.path, effect.sha256, effect.length);
+        break;
+      case "evidence":
+        answer = await source.evidence(effect.wanted, effect.maxLength);
+        break;
+    }
+  }
+}
+
+/** The same for a source in memory, without a cache: no promise is made, so a bundle is verified in one go. */
+export function driveSync<T>(workflow: Generator<Effect, T, EffectAnswer>, source: SyncSource): T {
+  let answer: EffectAnswer;
+  for (;;) {
+    const step = workflow.next(answer);
+    if (step.done === true) return step.value;
+    const effect = step.value;
+    switch (effect.kind) {
+      case "metadata":
+        answer =
+          effect.from === "cache"
+            ? undefined
+            : source.metadata(effect.role, effect.version, effect.maxLength);
+        break;
+      case "keep":
+        answer = undefined;
+        break;
+      case "target":
+        answer = source.target(effect.path, effect.sha256, effect.length);
+        break;
+      case "evidence":
+        answer = source.evidence(effect.wanted, effect.maxLength);
+        break;
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { StemmaError } from "@stemma/encoding";
+
+/** Why the verdict engine, beyond what TUF and in-toto refuse, does not trust an artifact. */
+export const LINEAGE_CODES = [
+  "artifact_unknown",
+  "artifact_revoked",
+  "bad_project_name",
+  "bad_record",
+  "bad_revocations",
+  "conflicting_record",
+  "evidence_missing",
+  "evidence_digest_mismatch",
+  "file_missing",
+  "file_digest_mismatch",
+  "layout_missing",
+  "project_not_claimed",
+  "project_unknown",
+  "too_much_evidence",
+] as const;
+
+export type LineageCode = (typeof LINEAGE_CODES)[number];
+
+/** Thrown by this package only. */
+export class LineageError extends StemmaError<LineageCode> {}

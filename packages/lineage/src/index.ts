@@ -1,0 +1,17 @@
+export type { LineageCode } from "./error.ts";
+export { LINEAGE_CODES, LineageError } from "./error.ts";
+export type { Revocation } from "./project.ts";
+export { asProjectName, layoutPath, projectPaths, readRevocations, revocationsPath } from "./project.ts";
+export type { ArtifactRecord, EvidenceEntry } from "./record.ts";
+export {
+  checkRecord,
+  MAX_EVIDENCE,
+  MAX_EVIDENCE_BYTES,
+  mergeRecords,
+  readRecord,
+  recordTarget,
+} from "./record.ts";
+export type { Freshness, Reason, RoleFreshness, Verdict } from "./verdict.ts";
+export { VERDICT_TYPE } from "./verdict.ts";
+export type { VerifyRequest } from "./verify.ts";
+export { verifyArtifact, verifyFromRoot } from "./verify.ts";
