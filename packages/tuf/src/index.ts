@@ -1,0 +1,43 @@
+export { decodeRole, decodeRoot, decodeSnapshot, decodeTargets, decodeTimestamp } from "./codec.ts";
+export {
+  binName,
+  binNames,
+  delegatesPath,
+  findDelegation,
+  isBinName,
+  type NextRole,
+  rolesForTarget,
+} from "./delegations.ts";
+export { hasStrongDigest, targetFileName, verifyTargetFile } from "./digests.ts";
+export type {
+  Effect,
+  EffectAnswer,
+  EvidenceEffect,
+  KeepEffect,
+  MetadataEffect,
+  TargetEffect,
+} from "./effects.ts";
+export { TUF_CODES, type TufCode, TufError } from "./error.ts";
+export { matchesPattern } from "./glob.ts";
+export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+export {
+  type DelegatedRole,
+  type Delegations,
+  isExpired,
+  type Metadata,
+  type MetaFile,
+  type Role,
+  type Root,
+  type Signed,
+  type SignedBase,
+  type Snapshot,
+  type SuccinctRoles,
+  type TargetFile,
+  type Targets,
+  type Timestamp,
+  TOP_LEVEL_ROLES,
+  type TopLevelRole,
+} from "./model.ts";
+export { checkThreshold, keysOf } from "./threshold.ts";
+export { type Standing, TrustedMetadata } from "./trusted.ts";
+export { type FoundTarget, findTarget, loadRole, refresh, type Workflow } from "./workflow.ts";
