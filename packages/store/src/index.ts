@@ -1,0 +1,59 @@
+export {
+  type ChangeState,
+  domainsWithWork,
+  enqueueMetadata,
+  enqueueRecord,
+  markPublished,
+  markRefused,
+  type RecordChange,
+  readChange,
+  readWaiting,
+  type WaitingChange,
+  waitingSummary,
+} from "./changes.ts";
+export {
+  createDomain,
+  type Domain,
+  findDomain,
+  type Head,
+  listDomains,
+  listHeads,
+  moveHead,
+  readHead,
+} from "./domains.ts";
+export { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from "./embedded.ts";
+export { STORE_CODES, type StoreCode, StoreError } from "./error.ts";
+export {
+  insertEvidence,
+  insertTargetFiles,
+  readEvidence,
+  readEvidences,
+  readTargetFile,
+  readTargetFiles,
+} from "./files.ts";
+export { type Listener, type ListenOptions, listen } from "./listen.ts";
+export {
+  insertMetadata,
+  latestVersion,
+  type NewMetadata,
+  readMetadata,
+  readMetadataOf,
+  readVersions,
+  type StoredMetadata,
+} from "./metadata.ts";
+export { checkSchema, MIGRATIONS, type Migration, migrate, readMigrations } from "./migrate.ts";
+export { announceOnlineKey, listOnlineKeys, type OnlineKey } from "./online-keys.ts";
+export { insertOutbox, type OutboxEvent, readOutbox } from "./outbox.ts";
+export {
+  createPool,
+  getTypeParser,
+  type Pool,
+  type PoolClient,
+  type PoolOptions,
+  type Queryable,
+  sqlState,
+  type TransactionOptions,
+  withTransaction,
+} from "./pool.ts";
+export { checkServer } from "./server-check.ts";
+export { readSigners, reportSigner, type SignerStatus } from "./signer-status.ts";
