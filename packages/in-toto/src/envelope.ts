@@ -1,0 +1,127 @@
+import { asKeyId, type KeyId } from "@stemma/crypto";
+import {
+  asArray,
+  asObject,
+  asString,
+  canonicalJson,
+  decodeBase64,
+  decodeHex,
+  type JsonObject,
+  type JsonValue,
+  member,
+  pae,
+  parseJson,
+} from "@stemma/encoding";
+import { InTotoError } from "./error.ts";
+import { checkLimit, DEFAULT_LIMITS, type InTotoLimits } from "./limits.ts";
+import { quote } from "./names.ts";
+
+/** The payload type of layouts and links in a DSSE envelope (in-toto 4.1, ITE-5). */
+export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
+
+export type EnvelopeFormat = "metablock" | "dsse";
+
+/** One signature, with the key id that it claims. A DSSE signature need not claim any. */
+export interface EnvelopeSignature {
+  readonly keyId: KeyId | undefined;
+  readonly signature: Uint8Array;
+  /** The PEM certificate that Go's metablocks may carry. Not verified yet. */
+  readonly certificate?: string;
+}
+
+/** A signed document, read once: `payload` is what is in `message`, and `message` is what the signatures cover. */
+export interface Envelope {
+  readonly format: EnvelopeFormat;
+  readonly payloadType: string;
+  readonly payload: JsonObject;
+  /** The bytes that were signed: canonical JSON of `signed`, or the DSSE pre-authentication encoding. */
+  readonly message: Uint8Array;
+  readonly signatures: readonly EnvelopeSignature[];
+  /** The envelope as received. */
+  readonly bytes: Uint8Array;
+}
+
+/** A DSSE envelope whose payload may be anything (DSSE 1.0). */
+export interface DsseParts {
+  readonly payloadType: string;
+  readonly body: Uint8Array;
+  readonly message: Uint8Array;
+  readonly signatures: readonly EnvelopeSignature[];
+}
+
+/**
+ * Reads a metablock or a DSSE envelope (ITE-5) and its payload, strictly and within limits. No signature is checked
+ * here. Members that the formats do not know are ignored in the envelope, and kept in the payload.
+ *
+ * Throws `unsupported_envelope`, `unsupported_payload_type`, `limit_exceeded`, and EncodingError or CryptoError for
+ * JSON, hex, base64 and key ids that are not well formed.
+ */
+export function readEnvelope(bytes: Uint8Array, limits: InTotoLimits = DEFAULT_LIMITS): Envelope {
+  const envelope = asObject(parseJson(bytes, { maxBytes: limits.envelopeBytes }), "The envelope");
+  const isDsse = envelope.has("payload");
+  if (isDsse === envelope.has("signed")) {
+    throw new InTotoError(
+      "unsupported_envelope",
+      isDsse
+        ? "The envelope has both a payload and a signed part; it must be DSSE or a metablock."
+        : "The document is neither a DSSE envelope nor a metablock.",
+    );
+  }
+  if (isDsse) {
+    const { payloadType, body, message, signatures } = openDsse(envelope, limits);
+    if (payloadType !== PAYLOAD_TYPE) {
+      throw new InTotoError(
+        "unsupported_payload_type",
+        `The payload type is ${quote(payloadType)}; in-toto's is ${quote(PAYLOAD_TYPE)}.`,
+      );
+    }
+    const payload = asObject(parseJson(body, { maxBytes: limits.payloadBytes }), "The payload");
+    return { format: "dsse", payloadType, payload, message, signatures, bytes };
+  }
+  const signatures = readSignatures(envelope, limits, metablockSignature);
+  const payload = asObject(member(envelope, "signed", "The metablock"), "signed");
+  const message = canonicalJson(payload);
+  return { format: "metablock", payloadType: PAYLOAD_TYPE, payload, message, signatures, bytes };
+}
+
+/** Takes a DSSE envelope apart, without reading its payload. Throws as `readEnvelope`. */
+export function openDsse(envelope: JsonObject, limits: InTotoLimits = DEFAULT_LIMITS): DsseParts {
+  const payloadType = asString(member(envelope, "payloadType", "The envelope"), "payloadType");
+  const signatures = readSignatures(envelope, limits, dsseSignature);
+  const text = asString(member(envelope, "payload", "The envelope"), "payload");
+  const body = decodeBase64(text, { urlSafe: true });
+  checkLimit(body.length, limits.payloadBytes, "The payload", "bytes");
+  return { payloadType, body, message: pae(payloadType, body), signatures };
+}
+
+function readSignatures(
+  envelope: JsonObject,
+  limits: InTotoLimits,
+  read: (signature: JsonObject, where: string) => EnvelopeSignature,
+): EnvelopeSignature[] {
+  const list = asArray(member(envelope, "signatures", "The envelope"), "signatures");
+  checkLimit(list.length, limits.signatures, "The envelope", "signatures");
+  return list.map((item: JsonValue, index) => {
+    const where = `signatures[${index}]`;
+    return read(asObject(item, where), where);
+  });
+}
+
+function metablockSignature(signature: JsonObject, where: string): EnvelopeSignature {
+  const keyId = asKeyId(asString(member(signature, "keyid", where), `${where}.keyid`), `${where}.keyid`);
+  const bytes = decodeHex(asString(member(signature, "sig", where), `${where}.sig`));
+  const certificate = signature.get("cert");
+  return typeof certificate === "string" && certificate !== ""
+    ? { keyId, signature: bytes, certificate }
+    : { keyId, signature: bytes };
+}
+
+function dsseSignature(signature: JsonObject, where: string): EnvelopeSignature {
+  // DSSE: an absent key id and an empty one are the same.
+  const hint = asString(signature.get("keyid") ?? "", `${where}.keyid`);
+  const text = asString(member(signature, "sig", where), `${where}.sig`);
+  return {
+    keyId: hint === "" ? undefined : asKeyId(hint, `${where}.keyid`),
+    signature: decodeBase64(text, { urlSafe: true }),
+  };
+}

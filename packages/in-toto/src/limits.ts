@@ -1,0 +1,91 @@
+import { InTotoError } from "./error.ts";
+
+/** What a document or a search may cost. Every limit is checked before the cryptography that it bounds. */
+export interface InTotoLimits {
+  /** Bytes of an envelope as received. */
+  readonly envelopeBytes: number;
+  /** Bytes of a decoded DSSE payload. */
+  readonly payloadBytes: number;
+  readonly signatures: number;
+  /** Verifications that signatures without a known key id may cost in one envelope. */
+  readonly unlabelledChecks: number;
+  readonly keys: number;
+  readonly keysPerStep: number;
+  readonly steps: number;
+  /** Rules in one list of one step. */
+  readonly rules: number;
+  /** UTF-16 units in one token of a rule. */
+  readonly patternLength: number;
+  /** UTF-16 units in an artifact's name. */
+  readonly nameLength: number;
+  readonly digestsPerArtifact: number;
+  /** Envelopes considered for one verdict. */
+  readonly evidence: number;
+  /** Times that the rules of a step are evaluated in one search. */
+  readonly evaluations: number;
+  /** Comparisons of characters and artifacts in one search. */
+  readonly work: number;
+  /** Artifact names listed for one rule of a trace or one reason. */
+  readonly traceNames: number;
+  /** Materials, and products, listed for one step of a trace. */
+  readonly traceArtifacts: number;
+}
+
+export const DEFAULT_LIMITS: InTotoLimits = {
+  envelopeBytes: 6_000_000,
+  payloadBytes: 4 * 1024 * 1024,
+  signatures: 64,
+  unlabelledChecks: 64,
+  keys: 256,
+  keysPerStep: 64,
+  steps: 128,
+  rules: 256,
+  patternLength: 1024,
+  nameLength: 4096,
+  digestsPerArtifact: 32,
+  evidence: 256,
+  evaluations: 4096,
+  work: 50_000_000,
+  traceNames: 32,
+  traceArtifacts: 1000,
+};
+
+/** Throws `limit_exceeded` when there are more than `limit`. */
+export function checkLimit(count: number, limit: number, where: string, what: string): void {
+  if (count > limit) {
+    throw new InTotoError("limit_exceeded", `${where} has ${count} ${what}; at most ${limit} are accepted.`);
+  }
+}
+
+/** Counts the work of a search, so that hostile patterns and names end in `search_limit`, not in minutes. */
+export class Meter {
+  work = 0;
+  evaluations = 0;
+  readonly #limits: InTotoLimits;
+
+  constructor(limits: InTotoLimits = DEFAULT_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** Adds work. Throws `search_limit` when it is too much. */
+  spend(steps: number): void {
+    this.work += steps;
+    if (this.work > this.#limits.work) {
+      throw new InTotoError(
+        "search_limit",
+        `The artifact rules cost more than ${this.#limits.work} comparisons; the links or the rules must be smaller.`,
+      );
+    }
+  }
+
+  /** Counts one evaluation of a step's rules. Throws `search_limit` when there were too many. */
+  evaluation(): void {
+    this.evaluations += 1;
+    if (this.evaluations > this.#limits.evaluations) {
+      throw new InTotoError(
+        "search_limit",
+        `No combination of links satisfied the layout within ${this.#limits.evaluations} evaluations of rules.`,
+      );
+    }
+  }
+}
