@@ -1,5 +1,9 @@
 export type { LineageCode } from "./error.ts";
 export { LINEAGE_CODES, LineageError } from "./error.ts";
+export type { Authority, HistoryDocument, HistoryEntry, KeyEntry } from "./history.ts";
+export { authoritiesAt, readHistory } from "./history.ts";
+export type { Change } from "./history-changes.ts";
+export { CHANGE_KINDS } from "./history-changes.ts";
 export type { Revocation } from "./project.ts";
 export { asProjectName, layoutPath, projectPaths, readRevocations, revocationsPath } from "./project.ts";
 export type { ArtifactRecord, EvidenceEntry } from "./record.ts";
@@ -11,7 +15,7 @@ export {
   readRecord,
   recordTarget,
 } from "./record.ts";
-export type { Freshness, Reason, RoleFreshness, Verdict } from "./verdict.ts";
+export type { Freshness, RoleFreshness, Verdict } from "./verdict.ts";
 export { VERDICT_TYPE } from "./verdict.ts";
 export type { VerifyRequest } from "./verify.ts";
 export { verifyArtifact, verifyFromRoot } from "./verify.ts";

@@ -1,21 +1,9 @@
 import type { Digest, Sha256Hex } from "@stemma/encoding";
-import type { LayoutVerdict } from "@stemma/in-toto";
+import type { LayoutVerdict, Reason, Warning } from "@stemma/in-toto";
 import type { ArtifactRecord } from "./record.ts";
 
 /** The name of this form of verdict; a change that a reader would have to know of makes another name. */
 export const VERDICT_TYPE = "https://stemma.dev/verdict/v1";
-
-/** One reason for a denial, or one warning. */
-export interface Reason {
-  /** Stable, snake_case; `docs/reason-codes.md` lists them all. */
-  readonly code: string;
-  /** A sentence for people: what was found, where, and what was expected. */
-  readonly message: string;
-  readonly step?: string | undefined;
-  readonly rule?: string | undefined;
-  readonly artifacts?: readonly string[] | undefined;
-  readonly keyId?: string | undefined;
-}
 
 /** The version and the expiry of one signed document that the verdict rests on. Times are RFC 3339, UTC. */
 export interface RoleFreshness {
@@ -44,7 +32,7 @@ export interface Verdict {
   readonly pinnedRoot: Sha256Hex;
   /** Empty exactly when the decision is allow. */
   readonly reasons: readonly Reason[];
-  readonly warnings: readonly Reason[];
+  readonly warnings: readonly Warning[];
   readonly freshness: Freshness;
   readonly record: ArtifactRecord | undefined;
   /** What the layout demanded and what the evidence showed; absent when it did not come to that. */

@@ -14,7 +14,7 @@
  */
 import { sha256 } from "@stemma/crypto";
 import { type Digest, recordPath, type Sha256Hex, StemmaError } from "@stemma/encoding";
-import { type LayoutVerdict, readEnvelope, verifyLayout } from "@stemma/in-toto";
+import { type LayoutVerdict, type Reason, readEnvelope, verifyLayout, type Warning } from "@stemma/in-toto";
 import {
   type Effect,
   type EffectAnswer,
@@ -29,7 +29,7 @@ import {
 import { LineageError } from "./error.ts";
 import { asProjectName, layoutPath, readRevocations, revocationsPath } from "./project.ts";
 import { type ArtifactRecord, MAX_EVIDENCE_BYTES, readRecord } from "./record.ts";
-import { type Freshness, type Reason, type RoleFreshness, VERDICT_TYPE, type Verdict } from "./verdict.ts";
+import { type Freshness, type RoleFreshness, VERDICT_TYPE, type Verdict } from "./verdict.ts";
 
 /** What is asked. */
 export interface VerifyRequest {
@@ -75,7 +75,7 @@ class Inquiry {
   private readonly time: Date;
   private readonly pinnedRoot: Sha256Hex;
   private readonly reasons: Reason[] = [];
-  private readonly warnings: Reason[] = [];
+  private readonly warnings: Warning[] = [];
   private readonly roles: Metadata<Targets>[] = [];
   private readonly roleNames: string[] = [];
   private record: ArtifactRecord | undefined;
@@ -280,7 +280,8 @@ class Inquiry {
     add("snapshot", trusted?.snapshot?.signed);
     add("targets", trusted?.targets("targets")?.signed);
     for (const [index, metadata] of this.roles.entries()) add(this.roleNames[index] ?? "", metadata.signed);
-    const layoutExpires = this.lineage?.expires?.toISOString();
+    const layout = this.lineage?.layout;
+    const layoutExpires = layout === undefined ? undefined : new Date(layout.expires).toISOString();
     const ends = [
       ...roles.map((role) => role.expires),
       ...(layoutExpires === undefined ? [] : [layoutExpires]),

@@ -1,0 +1,193 @@
+import type { KeyId, PublicKey } from "@stemma/crypto";
+import type { Layout, Step } from "@stemma/in-toto";
+import type { DelegatedRole, Role, Root, TargetFile, Targets } from "@stemma/tuf";
+import { layoutPath, revocationsPath } from "./project.ts";
+
+export const CHANGE_KINDS = [
+  "first_version",
+  "expiry_changed",
+  "keys_changed",
+  "threshold_changed",
+  "delegation_added",
+  "delegation_removed",
+  "delegation_paths_changed",
+  "layout_added",
+  "layout_changed",
+  "layout_removed",
+  "step_added",
+  "step_removed",
+  "step_rules_changed",
+  "revocations_changed",
+  "file_added",
+  "file_changed",
+  "file_removed",
+] as const;
+
+/** One thing that a version changed against the one before it. */
+export interface Change {
+  readonly kind: (typeof CHANGE_KINDS)[number];
+  /** What changed: a role, a step, a path. */
+  readonly subject: string;
+  /** A sentence for people. */
+  readonly words: string;
+}
+
+/** What a root changed: keys and thresholds of the four roles, and its expiry. */
+export function rootChanges(before: Root | undefined, after: Root): readonly Change[] {
+  const changes: Change[] = [];
+  if (before === undefined) changes.push(change("first_version", "root", "The trust domain begins."));
+  for (const [name, role] of after.roles) {
+    const old = before?.roles.get(name);
+    changes.push(...authorityChanges(name, old, before?.keys, role, after.keys));
+  }
+  return [...changes, ...expiryChanges("root", before?.expires, after.expires)];
+}
+
+/** What a version of targets or of a project changed: delegations, layout, revocations, other files, expiry. */
+export function targetsChanges(
+  name: string,
+  before: Targets | undefined,
+  after: Targets,
+  layoutBefore: Layout | undefined,
+  layoutAfter: Layout | undefined,
+): readonly Change[] {
+  const changes: Change[] = [];
+  if (before === undefined)
+    changes.push(change("first_version", name, `The role ${name} publishes for the first time.`));
+  changes.push(...delegationChanges(before, after));
+  changes.push(...fileChanges(name, before?.targets ?? new Map(), after.targets));
+  if (layoutAfter !== undefined) changes.push(...layoutChanges(layoutBefore, layoutAfter));
+  return [...changes, ...expiryChanges(name, before?.expires, after.expires)];
+}
+
+function delegationChanges(before: Targets | undefined, after: Targets): readonly Change[] {
+  const changes: Change[] = [];
+  const old = new Map(before?.delegations?.roles.map((role) => [role.name, role] as const) ?? []);
+  for (const role of after.delegations?.roles ?? []) {
+    const was = old.get(role.name);
+    old.delete(role.name);
+    if (was === undefined) {
+      changes.push(change("delegation_added", role.name, `${role.name} is trusted with ${pathsOf(role)}.`));
+    } else if (pathsOf(was) !== pathsOf(role) || was.terminating !== role.terminating) {
+      const words = `${role.name} is now trusted with ${pathsOf(role)}; before, with ${pathsOf(was)}.`;
+      changes.push(change("delegation_paths_changed", role.name, words));
+    }
+    const keys = after.delegations?.keys ?? new Map();
+    changes.push(...authorityChanges(role.name, was, before?.delegations?.keys, role, keys));
+  }
+  for (const name of old.keys()) {
+    changes.push(change("delegation_removed", name, `${name} is trusted with nothing any more.`));
+  }
+  return changes;
+}
+
+function pathsOf(role: DelegatedRole): string {
+  return (role.paths ?? role.pathHashPrefixes ?? []).join(", ");
+}
+
+/** Keys by fingerprint, so that a key that only got another id is no change. */
+function authorityChanges(
+  name: string,
+  before: Role | undefined,
+  keysBefore: ReadonlyMap<KeyId, PublicKey> | undefined,
+  after: Role,
+  keysAfter: ReadonlyMap<KeyId, PublicKey>,
+): readonly Change[] {
+  const changes: Change[] = [];
+  const old =
+    before === undefined || keysBefore === undefined
+      ? new Set<string>()
+      : fingerprints(before.keyIds, keysBefore);
+  const now = fingerprints(after.keyIds, keysAfter);
+  const added = [...now].filter((key) => !old.has(key));
+  const removed = [...old].filter((key) => !now.has(key));
+  if (added.length + removed.length > 0) {
+    const parts = [
+      added.length > 0 ? `${names(added)} may now sign` : "",
+      removed.length > 0 ? `${names(removed)} may not any more` : "",
+    ].filter((part) => part !== "");
+    changes.push(change("keys_changed", name, `${name}: ${parts.join("; ")}.`));
+  }
+  if (before?.threshold !== after.threshold) {
+    const was = before === undefined ? "" : ` instead of ${before.threshold}`;
+    changes.push(
+      change("threshold_changed", name, `${name}: ${after.threshold} of ${now.size} keys must sign${was}.`),
+    );
+  }
+  return changes;
+}
+
+function fingerprints(keyIds: readonly KeyId[], keys: ReadonlyMap<KeyId, PublicKey>): Set<string> {
+  return new Set(keyIds.flatMap((keyId) => keys.get(keyId)?.fingerprint ?? []));
+}
+
+/** Fingerprints as people compare them: the first 16 digits. */
+function names(keys: readonly string[]): string {
+  return keys.map((fingerprint) => fingerprint.slice(0, 16)).join(", ");
+}
+
+function fileChanges(
+  project: string,
+  before: ReadonlyMap<string, TargetFile>,
+  after: ReadonlyMap<string, TargetFile>,
+): readonly Change[] {
+  const changes: Change[] = [];
+  for (const [path, file] of after) {
+    const was = before.get(path);
+    if (was !== undefined && was.hashes.get("sha256") === file.hashes.get("sha256")) continue;
+    const verb = was === undefined ? "added" : "changed";
+    if (path === layoutPath(project)) changes.push(change(`layout_${verb}`, path, `The layout was ${verb}.`));
+    else if (path === revocationsPath(project)) {
+      changes.push(change("revocations_changed", path, "The list of revoked artifacts was changed."));
+    } else changes.push(change(`file_${verb}`, path, `${path} was ${verb}.`));
+  }
+  for (const path of before.keys()) {
+    if (after.has(path)) continue;
+    const kind = path === layoutPath(project) ? "layout_removed" : "file_removed";
+    changes.push(change(kind, path, `${path} was removed.`));
+  }
+  return changes;
+}
+
+function layoutChanges(before: Layout | undefined, after: Layout): readonly Change[] {
+  const changes: Change[] = [];
+  const old = new Map(before?.steps.map((step) => [step.name, step] as const) ?? []);
+  for (const step of after.steps) {
+    const was = old.get(step.name);
+    old.delete(step.name);
+    const authority = authorityChanges(
+      `step ${step.name}`,
+      was === undefined ? undefined : asRole(was),
+      was?.keys,
+      asRole(step),
+      step.keys,
+    );
+    if (was === undefined)
+      changes.push(change("step_added", step.name, `The step ${step.name} is part of the layout.`));
+    else if (rulesOf(was) !== rulesOf(step)) {
+      changes.push(change("step_rules_changed", step.name, `The rules of the step ${step.name} are others.`));
+    }
+    changes.push(...authority);
+  }
+  for (const name of old.keys())
+    changes.push(change("step_removed", name, `The step ${name} is no longer part of it.`));
+  return [...changes, ...expiryChanges("the layout", before?.expires, after.expires)];
+}
+
+function asRole(step: Step): Role {
+  return { keyIds: step.keyIds, threshold: step.threshold };
+}
+
+function rulesOf(step: Step): string {
+  return JSON.stringify([step.expectedMaterials, step.expectedProducts, step.expectedCommand]);
+}
+
+function expiryChanges(name: string, before: Date | undefined, after: Date): readonly Change[] {
+  if (before?.getTime() === after.getTime()) return [];
+  const was = before === undefined ? "" : ` instead of ${before.toISOString().slice(0, 10)}`;
+  return [change("expiry_changed", name, `${name} holds until ${after.toISOString().slice(0, 10)}${was}.`)];
+}
+
+function change(kind: Change["kind"], subject: string, words: string): Change {
+  return { kind, subject, words };
+}
