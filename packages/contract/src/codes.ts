@@ -1,9 +1,12 @@
+import type { ClientCode } from "@stemma/client";
 import type { CryptoCode } from "@stemma/crypto";
 import type { EncodingCode } from "@stemma/encoding";
+import type { LineageCode } from "@stemma/lineage";
+import type { TufCode } from "@stemma/tuf";
 import type { ServiceCode } from "./service-error.ts";
 
 /** Every stable code that an answer can carry. A package that gains a code does not compile until it is here. */
-export type ProblemCode = EncodingCode | CryptoCode | ServiceCode;
+export type ProblemCode = EncodingCode | CryptoCode | TufCode | LineageCode | ClientCode | ServiceCode;
 
 export interface ProblemKind {
   readonly status: number;
@@ -49,6 +52,100 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   bad_passphrase: kind(422, "Wrong passphrase", "Give the passphrase that the key was written with."),
   key_file_unprotected: kind(422, "Key file readable by others", "Set its mode to 0600."),
 
+  // ---- @stemma/tuf: documents ---------------------------------------------------------------------------
+  wrong_role_type: kind(422, "Another kind of role", "Upload each document under the role that it is."),
+  unsupported_spec_version: kind(422, "Unsupported TUF version", "Write spec_version 1.0.x."),
+  bad_expires: kind(422, "Bad expiry", "Write expiry as YYYY-MM-DDTHH:MM:SSZ, a real moment."),
+  duplicate_key: kind(422, "Key listed twice", "List each key id of a role once."),
+  duplicate_signature: kind(422, "Two signatures with one key id", "Give each key id one signature."),
+  duplicate_role: kind(422, "Role delegated twice", "Delegate each role once."),
+  bad_role_name: kind(
+    422,
+    "Bad role name",
+    "Role names match [a-z][a-z0-9-]* and have at most 63 characters.",
+  ),
+  bad_delegation: kind(422, "Bad delegation", "Follow TUF 4.5; make the delegation with `stemma project`."),
+  bad_prefix: kind(422, "Bad path hash prefix", "Prefixes are lower-case hexadecimal."),
+  invalid_threshold: kind(
+    422,
+    "Invalid threshold",
+    "A threshold is at least 1 and at most the number of distinct keys.",
+  ),
+  limit_exceeded: kind(422, "Beyond a limit", "See docs/limits.md."),
+  no_strong_digest: kind(422, "No strong digest", "List files with sha256."),
+  threshold_not_met: kind(
+    422,
+    "Threshold not met",
+    "Collect the missing signatures, for instance in a ceremony.",
+  ),
+  expired: kind(422, "Expired", "Make a new version with a later expiry."),
+  rollback: kind(422, "Older than the current version", "Make the next version from the current one."),
+  wrong_version: kind(422, "Another version than expected", "Use the current version plus one."),
+  length_mismatch: kind(422, "Length differs", "List the length of the very bytes."),
+  digest_mismatch: kind(422, "Digest differs", "List the sha256 of the very bytes."),
+  not_in_snapshot: kind(422, "Not in the snapshot", "Publish the role first."),
+  not_delegated: kind(
+    422,
+    "Role not delegated",
+    "Delegate the project in targets first, or in the same upload.",
+  ),
+  metadata_not_found: kind(422, "Metadata missing", "Publish the role first."),
+  out_of_order: kind(422, "Roles in the wrong order", "Upload roles that belong together in one request."),
+  duplicate_key_material: kind(422, "One key under two ids", "List each public key once."),
+  key_id_mismatch: kind(
+    422,
+    "Key id is not the key's",
+    "Key ids are the sha256 of the canonical key object.",
+  ),
+  unusable_key: kind(422, "Unusable key", "Replace the key that the detail names."),
+  version_jump: kind(422, "Version jump", "Use the current version plus one."),
+  unexpected_field: kind(
+    422,
+    "Unexpected member",
+    "A document has the members signed and signatures, nothing else.",
+  ),
+  not_canonical_roundtrip: kind(
+    422,
+    "Ambiguous document",
+    "Encode the document again with a TUF implementation.",
+  ),
+  bad_target_path: kind(422, "Bad target path", "Projects list files as projects/<project>/<name>."),
+  bad_pattern: kind(422, "Bad path pattern", "A project is delegated projects/<project>/* and nothing else."),
+
+  // ---- @stemma/lineage and @stemma/client ---------------------------------------------------------------
+  artifact_unknown: kind(404, "No record of this digest", "Record the artifact with its evidence first."),
+  artifact_revoked: kind(409, "Artifact revoked", "The project's owners revoked it; use another artifact."),
+  bad_project_name: kind(
+    400,
+    "Bad project name",
+    "Project names match [a-z][a-z0-9-]* and are no role's name.",
+  ),
+  bad_record: kind(422, "Bad record", "Follow the schema of the route in /docs."),
+  bad_revocations: kind(422, "Bad revocations", "Make revocations.json with `stemma revoke`."),
+  conflicting_record: kind(
+    409,
+    "Descriptor differs from the record",
+    "Length and media type of a digest are recorded once.",
+  ),
+  evidence_missing: kind(422, "Evidence missing", "Send the evidence along."),
+  evidence_digest_mismatch: kind(422, "Evidence differs", "Send the very bytes that the record names."),
+  file_missing: kind(422, "Project file missing", "Let the owners publish the file again."),
+  file_digest_mismatch: kind(422, "Project file differs", "Send the very bytes that the metadata names."),
+  layout_missing: kind(
+    409,
+    "Project has no layout",
+    "Let the owners publish projects/<project>/layout.json.",
+  ),
+  project_not_claimed: kind(409, "Record claims another project", "Record the artifact for this project."),
+  project_unknown: kind(404, "No such project", "Delegate the project in targets first."),
+  too_much_evidence: kind(422, "Too much evidence", "A record holds at most 256 items."),
+  source_unreachable: kind(503, "Source unreachable", "Try again later."),
+  source_refused: kind(502, "Source refused", "See the detail."),
+  source_too_large: kind(502, "Source answered too much", "See the detail."),
+  source_too_slow: kind(504, "Source too slow", "Try again later."),
+  bad_bundle: kind(422, "Bad bundle", "Fetch the bundle again."),
+  cache_unusable: kind(500, "Cache unusable", "Give the client a folder that it can write to."),
+
   // ---- the request itself -------------------------------------------------------------------------------
   malformed_request: kind(400, "Not HTTP/1.1", "Send a well-formed HTTP/1.1 request."),
   url_too_long: kind(414, "URL too long", "Shorten the URL; no route needs 8 KiB."),
@@ -83,8 +180,6 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "For a client looking for a newer root this is the end of the chain.",
   ),
   unknown_target: kind(404, "No such target file", "Take paths and digests from current signed metadata."),
-  unknown_project: kind(404, "No such project", "Delegate the project in targets first."),
-  unknown_artifact: kind(404, "No record of this digest", "Record the artifact with its evidence first."),
   unknown_evidence: kind(404, "No such evidence", "Take names of evidence from the artifact's record."),
   unknown_change: kind(404, "No such change", "Use the number that the accepting answer gave."),
   unknown_ceremony: kind(404, "No such ceremony", "List the ceremonies of the domain."),
@@ -135,8 +230,6 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Target file differs",
     "Length and sha256 in the metadata must be those of the file.",
   ),
-  bad_target_path: kind(422, "Bad target path", "Projects list files as projects/<project>/<name>."),
-  bad_revocations: kind(422, "Bad revocations", "Make revocations.json with `stemma revoke`."),
   layout_not_signed_by_owners: kind(
     422,
     "Layout not signed by the owners",
@@ -161,11 +254,6 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   too_many_ceremonies: kind(409, "Too many open ceremonies", "Finish the open ones first."),
 
   // ---- records ------------------------------------------------------------------------------------------
-  project_without_layout: kind(
-    409,
-    "Project has no layout",
-    "Let the owners publish projects/<project>/layout.json.",
-  ),
   layout_unusable: kind(
     409,
     "Current layout cannot be used",
@@ -175,12 +263,6 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     403,
     "Not signed by a functionary",
     "Sign the link with a key that the layout names for its step.",
-  ),
-  too_much_evidence: kind(422, "Too much evidence", "A record holds at most 256 items."),
-  descriptor_conflict: kind(
-    409,
-    "Descriptor differs from the record",
-    "Length and media type of a digest are recorded once.",
   ),
   change_refused: kind(
     409,

@@ -22,8 +22,6 @@ export const SERVICE_CODES = [
   "unknown_domain",
   "unknown_metadata",
   "unknown_target",
-  "unknown_project",
-  "unknown_artifact",
   "unknown_evidence",
   "unknown_change",
   "unknown_ceremony",
@@ -41,8 +39,6 @@ export const SERVICE_CODES = [
   "target_file_missing",
   "target_file_unused",
   "target_file_mismatch",
-  "bad_target_path",
-  "bad_revocations",
   "layout_not_signed_by_owners",
   // ceremonies
   "no_valid_signature",
@@ -53,11 +49,8 @@ export const SERVICE_CODES = [
   "ceremony_closed",
   "too_many_ceremonies",
   // records
-  "project_without_layout",
   "layout_unusable",
   "evidence_not_authorized",
-  "too_much_evidence",
-  "descriptor_conflict",
   "change_refused",
   // the service itself
   "not_ready",

@@ -1,4 +1,17 @@
 export {
+  addSignatures,
+  type Ceremony,
+  type CeremonyRole,
+  type CeremonySignature,
+  finishCeremony,
+  insertCeremony,
+  listCeremonies,
+  lockDomainName,
+  openCeremonies,
+  readCeremony,
+  readCeremonyFiles,
+} from "./ceremonies.ts";
+export {
   type ChangeState,
   domainsWithWork,
   enqueueMetadata,
@@ -24,8 +37,11 @@ export {
 export { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from "./embedded.ts";
 export { STORE_CODES, type StoreCode, StoreError } from "./error.ts";
 export {
+  type FileReference,
   insertEvidence,
   insertTargetFiles,
+  missingEvidence,
+  missingTargetFiles,
   readEvidence,
   readEvidences,
   readTargetFile,
@@ -57,3 +73,4 @@ export {
 } from "./pool.ts";
 export { checkServer } from "./server-check.ts";
 export { readSigners, reportSigner, type SignerStatus } from "./signer-status.ts";
+export { type ApiToken, createToken, findToken, listTokens, type NewToken, revokeToken } from "./tokens.ts";
