@@ -1,3 +1,21 @@
+export {
+  assemble,
+  type DelegatedRoleInput,
+  type DelegationsInput,
+  delegationsInput,
+  type RoleKeys,
+  type RootInput,
+  rootPayload,
+  type SnapshotInput,
+  type SuccinctRolesInput,
+  signingBytes,
+  signPayload,
+  snapshotPayload,
+  type TargetsInput,
+  type TimestampInput,
+  targetsPayload,
+  timestampPayload,
+} from "./authoring.ts";
 export { decodeRole, decodeRoot, decodeSnapshot, decodeTargets, decodeTimestamp } from "./codec.ts";
 export {
   binName,
@@ -20,6 +38,8 @@ export type {
 export { TUF_CODES, type TufCode, TufError } from "./error.ts";
 export { matchesPattern } from "./glob.ts";
 export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+export { lintForPublish, type PublishContext, publishFindings } from "./lint.ts";
+export { roleNameFault, targetPathFault } from "./lint-names.ts";
 export {
   type DelegatedRole,
   type Delegations,
@@ -38,6 +58,7 @@ export {
   TOP_LEVEL_ROLES,
   type TopLevelRole,
 } from "./model.ts";
+export { type SignatureStatus, signatureStatus } from "./status.ts";
 export { checkThreshold, keysOf } from "./threshold.ts";
 export { type Standing, TrustedMetadata } from "./trusted.ts";
 export { type FoundTarget, findTarget, loadRole, refresh, type Workflow } from "./workflow.ts";
