@@ -14,7 +14,7 @@
  */
 import { sha256 } from "@stemma/crypto";
 import { type Digest, recordPath, type Sha256Hex, StemmaError } from "@stemma/encoding";
-import { type LayoutVerdict, type Reason, readEnvelope, verifyLayout, type Warning } from "@stemma/in-toto";
+import { type LayoutVerdict, type Reason, verifyLayout, type Warning } from "@stemma/in-toto";
 import {
   type Effect,
   type EffectAnswer,
@@ -169,7 +169,7 @@ class Inquiry {
     if (revocation !== undefined) {
       this.reasons.push({
         code: "artifact_revoked",
-        message: `The owners of ${project} revoked this artifact on ${revocation.since}: ${revocation.reason}`,
+        message: `The owners of ${project} revoked this artifact on ${revocation.since}, for the reason "${revocation.reason}".`,
       });
     }
   }
@@ -222,7 +222,7 @@ class Inquiry {
   private judge(owners: Owners, layout: Uint8Array, evidence: ReadonlyMap<Sha256Hex, Uint8Array>): void {
     const { digest, parameters } = this.request;
     const lineage = verifyLayout({
-      layoutEnvelope: readEnvelope(layout),
+      layoutEnvelope: layout,
       owners,
       evidence,
       digest,
