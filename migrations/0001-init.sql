@@ -68,7 +68,7 @@ CREATE TABLE domain (
   id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   name text NOT NULL UNIQUE
     CHECK (name ~ '^[a-z][a-z0-9-]{0,62}$')
-    CHECK (name !~ '^v[0-9]+$' AND name NOT IN ('docs', 'livez', 'readyz', 'metrics', 'openapi', 'static')),
+    CHECK (name !~ '^v[0-9]+$' AND name NOT IN ('docs', 'livez', 'readyz', 'metrics', 'console', 'admin', 'static')),
   created_at timestamptz NOT NULL DEFAULT now()
 );
 SELECT stemma_append_only('domain');
@@ -132,6 +132,7 @@ CREATE TABLE target_file (
   domain_id integer NOT NULL REFERENCES domain,
   sha256 stemma_sha256 NOT NULL CHECK (sha256 = encode(sha256(bytes), 'hex')),
   bytes bytea NOT NULL,
+  length integer NOT NULL GENERATED ALWAYS AS (octet_length(bytes)) STORED,
   received_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (domain_id, sha256)
 );
@@ -142,6 +143,7 @@ CREATE TABLE evidence (
   domain_id integer NOT NULL REFERENCES domain,
   sha256 stemma_sha256 NOT NULL CHECK (sha256 = encode(sha256(bytes), 'hex')),
   bytes bytea NOT NULL,
+  length integer NOT NULL GENERATED ALWAYS AS (octet_length(bytes)) STORED,
   received_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (domain_id, sha256)
 );

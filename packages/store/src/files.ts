@@ -35,6 +35,45 @@ async function insert(database: Queryable, table: Table, domainId: number, files
   );
 }
 
+/** A file as metadata names it. */
+export interface FileReference {
+  readonly sha256: Sha256Hex;
+  readonly length: number;
+}
+
+/** Those of the files that are not stored, or are stored with another length. */
+async function missing<F extends FileReference>(
+  database: Queryable,
+  table: Table,
+  domainId: number,
+  wanted: readonly F[],
+): Promise<readonly F[]> {
+  if (wanted.length === 0) return [];
+  const { rows } = await database.query<{ sha256: Sha256Hex; length: number }>({
+    name: `missing-${table}`,
+    text: `SELECT sha256, length FROM ${table} WHERE domain_id = $1 AND sha256 = ANY($2::text[])`,
+    values: [domainId, wanted.map(({ sha256 }) => sha256)],
+  });
+  const stored = new Map(rows.map(({ sha256, length }) => [sha256, length]));
+  return wanted.filter(({ sha256, length }) => stored.get(sha256) !== length);
+}
+
+export function missingTargetFiles<F extends FileReference>(
+  database: Queryable,
+  domainId: number,
+  wanted: readonly F[],
+): Promise<readonly F[]> {
+  return missing(database, "target_file", domainId, wanted);
+}
+
+export function missingEvidence<F extends FileReference>(
+  database: Queryable,
+  domainId: number,
+  wanted: readonly F[],
+): Promise<readonly F[]> {
+  return missing(database, "evidence", domainId, wanted);
+}
+
 /** The bytes of a project's file (layout, revocations), or undefined. */
 export function readTargetFile(
   database: Queryable,

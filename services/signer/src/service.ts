@@ -1,0 +1,68 @@
+import type { Signer } from "@stemma/crypto";
+import { checkSchema, checkServer, createPool } from "@stemma/store";
+import type { Logger } from "pino";
+import type { SignerConfig } from "./config.ts";
+import { Publisher, type PublisherOptions } from "./publish.ts";
+import { Worker } from "./worker.ts";
+
+/** What a test replaces: time, and what happens between the steps of a publish. */
+export interface Overrides {
+  readonly clock?: () => Date;
+  readonly onStep?: PublisherOptions["onStep"];
+}
+
+export interface SignerService {
+  readonly publisher: Publisher;
+  /** Ends after the publishes that are under way. */
+  stop(): Promise<void>;
+}
+
+/** Checks the database, announces the key and begins to publish. */
+export async function startSigner(
+  config: SignerConfig,
+  signer: Signer,
+  log: Logger,
+  overrides: Overrides = {},
+): Promise<SignerService> {
+  const clock = overrides.clock ?? (() => new Date());
+  const pool = createPool({
+    connectionString: config.databaseUrl,
+    max: config.poolSize,
+    applicationName: "stemma signer",
+    onError: (error) => log.warn({ err: error }, "An idle database connection broke; it is replaced."),
+  });
+  try {
+    await checkServer(pool);
+    await checkSchema(pool);
+    const publisher = new Publisher({
+      pool,
+      signers: [signer],
+      periods: config.periods,
+      bitLength: config.bitLength,
+      clock,
+      ...(overrides.onStep && { onStep: overrides.onStep }),
+    });
+    const worker = new Worker({
+      pool,
+      connectionString: config.databaseUrl,
+      publisher,
+      signers: [signer],
+      periods: config.periods,
+      instance: config.instance,
+      clock,
+      tickMs: config.tickMs,
+      log,
+    });
+    await worker.start();
+    return {
+      publisher,
+      async stop() {
+        await worker.stop();
+        await pool.end();
+      },
+    };
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+}

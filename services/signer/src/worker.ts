@@ -1,0 +1,203 @@
+import type { Signer } from "@stemma/crypto";
+import { toPlain } from "@stemma/encoding";
+import {
+  announceOnlineKey,
+  domainsWithWork,
+  type Listener,
+  listen,
+  listHeads,
+  type Pool,
+  reportSigner,
+} from "@stemma/store";
+import type { Logger } from "pino";
+import { SignerError } from "./error.ts";
+import { type Periods, renewalTime } from "./periods.ts";
+import { isOnlineRole } from "./placement.ts";
+import type { Published, Publisher } from "./publish.ts";
+import type { DomainState } from "./state.ts";
+
+export interface WorkerOptions {
+  readonly pool: Pool;
+  readonly connectionString: string;
+  readonly publisher: Publisher;
+  readonly signers: readonly Signer[];
+  readonly periods: Periods;
+  /** Distinguishes this signer from others on the same database. */
+  readonly instance: string;
+  readonly clock: () => Date;
+  /** Between two looks at all domains (30 s): for what is due, and for notifications that were lost. */
+  readonly tickMs?: number;
+  readonly log: Logger;
+}
+
+/**
+ * Decides when to publish: when the repository notifies, when the timer finds something waiting or due, and again
+ * after a failure. One publish at a time in each domain; what arrives meanwhile goes into the next one together.
+ */
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #startedAt: Date;
+  /** Domains that are being worked on; true: something has arrived since. */
+  readonly #running = new Map<number, boolean>();
+  readonly #retries = new Map<number, { timer: NodeJS.Timeout; pauseMs: number }>();
+  readonly #busy = new Set<Promise<void>>();
+  #listener: Listener | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopping = false;
+  #publishes = 0;
+  #refusedChanges = 0;
+  #failures = 0;
+  #lastPublishAt: Date | undefined;
+  #lastError: { text: string; at: Date } | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock();
+  }
+
+  /** Announces the keys, begins to listen and looks at every domain once. */
+  async start(): Promise<void> {
+    const { connectionString, log, tickMs } = this.#options;
+    await this.#report();
+    this.#listener = listen({
+      connectionString,
+      applicationName: "stemma signer (listening)",
+      channels: new Map([["stemma_work", (payload) => this.#wake(Number(payload))]]),
+      onConnected: () => this.#track(this.#lookAround()),
+      onError: (error) => log.warn({ err: error }, "Not listening; connecting again."),
+    });
+    await this.#listener.ready;
+    this.#timer = setInterval(() => this.#track(this.#tick()), tickMs ?? 30_000);
+  }
+
+  /** Ends after the publishes that are under way; what still waits is for the next start. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    for (const { timer } of this.#retries.values()) clearTimeout(timer);
+    await this.#listener?.close();
+    while (this.#busy.size > 0) await Promise.all(this.#busy);
+  }
+
+  #wake(domainId: number): void {
+    if (this.#stopping || !Number.isSafeInteger(domainId)) return;
+    if (this.#running.has(domainId)) {
+      this.#running.set(domainId, true);
+      return;
+    }
+    this.#running.set(domainId, false);
+    this.#track(this.#work(domainId));
+  }
+
+  async #work(domainId: number): Promise<void> {
+    try {
+      do {
+        this.#running.set(domainId, false);
+        const published = await this.#options.publisher.publish(domainId);
+        this.#forgetFailure(domainId);
+        if (published) this.#note(domainId, published);
+        if (published?.more) this.#running.set(domainId, true);
+      } while (this.#running.get(domainId) === true && !this.#stopping);
+    } catch (error) {
+      this.#fail(domainId, error);
+    } finally {
+      this.#running.delete(domainId);
+    }
+  }
+
+  #note(domainId: number, { epoch, carried, refused }: Published): void {
+    const { log, clock } = this.#options;
+    this.#refusedChanges += refused.length;
+    for (const refusal of refused) log.warn({ domain: domainId, ...refusal }, "Refused a change.");
+    if (epoch === undefined) return;
+    this.#publishes += 1;
+    this.#lastPublishAt = clock();
+    log.info({ domain: domainId, epoch, changes: carried }, "Published.");
+  }
+
+  #fail(domainId: number, error: unknown): void {
+    const { log, clock } = this.#options;
+    const retry = this.#retries.get(domainId);
+    if (error instanceof SignerError && error.code === "superseded") {
+      log.info({ domain: domainId }, error.message);
+      this.#retry(domainId, 20);
+      return;
+    }
+    const text = error instanceof Error ? error.message : String(error);
+    this.#failures += 1;
+    // Once for each different reason; its repetitions are counted.
+    if (this.#lastError?.text !== text)
+      log.error({ domain: domainId, err: error }, "Nothing could be published.");
+    this.#lastError = { text, at: clock() };
+    this.#retry(domainId, Math.min((retry?.pauseMs ?? 250) * 2, 30_000));
+  }
+
+  #retry(domainId: number, pauseMs: number): void {
+    if (this.#stopping) return;
+    clearTimeout(this.#retries.get(domainId)?.timer);
+    const timer = setTimeout(() => this.#wake(domainId), pauseMs);
+    this.#retries.set(domainId, { timer, pauseMs });
+  }
+
+  #forgetFailure(domainId: number): void {
+    clearTimeout(this.#retries.get(domainId)?.timer);
+    this.#retries.delete(domainId);
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.#lookAround();
+      await this.#report();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "Could not look at the domains; trying again.");
+    }
+  }
+
+  /** Everything that waits, and every domain with something to sign again. */
+  async #lookAround(): Promise<void> {
+    const { pool, publisher, clock } = this.#options;
+    for (const domainId of await domainsWithWork(pool)) this.#wake(domainId);
+    const now = clock().getTime();
+    for (const { domainId, epoch } of await listHeads(pool)) {
+      if (epoch === 0) continue;
+      const state = publisher.knownState(domainId);
+      if (state?.epoch !== epoch || nextRenewal(state, this.#options.periods) <= now) this.#wake(domainId);
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { pool, signers, instance, clock } = this.#options;
+    for (const { publicKey } of signers) {
+      await announceOnlineKey(pool, publicKey.keyId, toPlain(publicKey.toJson()));
+    }
+    await reportSigner(pool, {
+      instance,
+      startedAt: this.#startedAt,
+      clock: clock(),
+      publishes: this.#publishes,
+      refusedChanges: this.#refusedChanges,
+      failures: this.#failures,
+      lastPublishAt: this.#lastPublishAt,
+      lastError: this.#lastError?.text,
+      lastErrorAt: this.#lastError?.at,
+    });
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.catch((error: unknown) => this.#options.log.error({ err: error }, "Unexpected."));
+    this.#busy.add(tracked);
+    tracked.finally(() => this.#busy.delete(tracked));
+  }
+}
+
+/** When the first of a domain's online roles is due, in milliseconds. */
+export function nextRenewal(state: DomainState, periods: Periods): number {
+  let next = Number.POSITIVE_INFINITY;
+  const consider = (signed: { expires: Date } | undefined, seconds: number): void => {
+    if (signed) next = Math.min(next, renewalTime(signed, seconds).getTime());
+  };
+  consider(state.timestamp?.signed, periods.timestamp);
+  consider(state.snapshot?.signed, periods.snapshot);
+  for (const [role, { signed }] of state.roles) if (isOnlineRole(role)) consider(signed, periods.bins);
+  return next;
+}
