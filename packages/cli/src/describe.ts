@@ -1,0 +1,143 @@
+import type { KeyId, PublicKey } from "@stemma/crypto";
+import { type Layout, type Link, ruleText } from "@stemma/in-toto";
+import type { Role, Root, Signed, Targets } from "@stemma/tuf";
+import { type Line, styled } from "./output.ts";
+import { plural, short } from "./text.ts";
+import { describeMoment } from "./time.ts";
+
+/**
+ * What a document says, in a few lines and as plain data. Whoever signs sees this first, so it names everything that a
+ * signature gives away: keys, thresholds, delegations, steps, expiry.
+ */
+export interface Description {
+  readonly lines: readonly Line[];
+  readonly document: Record<string, unknown>;
+}
+
+/** Describes TUF metadata. */
+export function describeMetadata(signed: Signed, now: Date): Description {
+  const head: Line = [styled("bold", `${signed.type} version ${signed.version}`)];
+  const expires: Line = `  expires ${describeMoment(signed.expires, now)}`;
+  const base = { type: signed.type, version: signed.version, expires: signed.expires };
+  switch (signed.type) {
+    case "root":
+      return {
+        lines: [head, expires, ...rootLines(signed)],
+        document: { ...base, roles: rolesDocument(signed) },
+      };
+    case "targets":
+      return {
+        lines: [head, expires, ...targetsLines(signed)],
+        document: { ...base, ...targetsDocument(signed) },
+      };
+    default:
+      return { lines: [head, expires], document: base };
+  }
+}
+
+function rootLines(root: Root): Line[] {
+  return [...root.roles].map(([name, role]) => `  ${name.padEnd(10)} ${roleText(role, root.keys)}`);
+}
+
+/** `2 of 3 keys: a1b2 (ed25519), …`. A key that cannot be used is said to be unusable. */
+function roleText(role: Role, keys: ReadonlyMap<KeyId, PublicKey>): string {
+  const names = role.keyIds.map((id) => `${short(id)} (${keys.get(id)?.scheme ?? "unusable"})`);
+  return `${role.threshold} of ${plural(role.keyIds.length, "key")}: ${names.join(", ")}`;
+}
+
+function rolesDocument(root: Root): Record<string, unknown> {
+  return Object.fromEntries(
+    [...root.roles].map(([name, role]) => [name, { threshold: role.threshold, keys: role.keyIds }]),
+  );
+}
+
+function targetsLines(targets: Targets): Line[] {
+  const { delegations } = targets;
+  const lines: Line[] = [...targets.targets].map(
+    ([path, file]) =>
+      `  lists ${path}, ${file.length} bytes, sha256 ${short(file.hashes.get("sha256") ?? "none")}`,
+  );
+  for (const role of delegations?.roles ?? []) {
+    const paths = role.paths ?? role.pathHashPrefixes ?? [];
+    lines.push(
+      `  delegates ${paths.join(", ")} to ${role.name}${role.terminating ? "" : " (not terminating)"}, ` +
+        roleText(role, delegations?.keys ?? new Map()),
+    );
+  }
+  const succinct = delegations?.succinct;
+  if (succinct !== undefined) {
+    lines.push(
+      `  delegates to ${2 ** succinct.bitLength} bins ${succinct.namePrefix}-…, ${roleText(succinct, delegations?.keys ?? new Map())}`,
+    );
+  }
+  return lines;
+}
+
+function targetsDocument(targets: Targets): Record<string, unknown> {
+  return {
+    targets: [...targets.targets].map(([path, { length, hashes }]) => ({ path, length, hashes })),
+    delegations: (targets.delegations?.roles ?? []).map((role) => ({
+      role: role.name,
+      paths: role.paths,
+      terminating: role.terminating,
+      threshold: role.threshold,
+      keys: role.keyIds,
+    })),
+  };
+}
+
+/** Describes an in-toto layout. */
+export function describeLayout(layout: Layout, now: Date): Description {
+  const lines: Line[] = [
+    [styled("bold", `layout of ${plural(layout.steps.length, "step")}`)],
+    `  expires ${describeMoment(layout.expires, now)}`,
+  ];
+  for (const step of layout.steps) {
+    const keys = step.keyIds.map((id) => `${short(id)} (${step.keys.get(id)?.scheme ?? "unusable"})`);
+    lines.push(
+      `  step ${step.name}: ${step.threshold} of ${plural(step.keyIds.length, "key")}: ${keys.join(", ")}`,
+    );
+    for (const rule of step.expectedMaterials) lines.push(`    materials  ${ruleText(rule)}`);
+    for (const rule of step.expectedProducts) lines.push(`    products   ${ruleText(rule)}`);
+    if (step.expectedCommand.length > 0) lines.push(`    command    ${step.expectedCommand.join(" ")}`);
+  }
+  for (const inspection of layout.inspections)
+    lines.push(`  inspection ${inspection.name}: ${inspection.run.join(" ")}`);
+  return {
+    lines,
+    document: {
+      type: "layout",
+      expires: layout.expires,
+      readme: layout.readme,
+      steps: layout.steps.map((step) => ({
+        name: step.name,
+        threshold: step.threshold,
+        keys: step.keyIds,
+        expectedMaterials: step.expectedMaterials.map(ruleText),
+        expectedProducts: step.expectedProducts.map(ruleText),
+        expectedCommand: step.expectedCommand,
+      })),
+      inspections: layout.inspections.map(({ name }) => name),
+    },
+  };
+}
+
+/** Describes an in-toto link. */
+export function describeLink(link: Link): Description {
+  return {
+    lines: [
+      [styled("bold", `link of step ${link.name}`)],
+      `  command   ${link.command.length === 0 ? "none" : link.command.join(" ")}`,
+      `  ${plural(link.materials.size, "material")}, ${plural(link.products.size, "product")}`,
+      ...[...link.products].slice(0, 8).map(([name]) => `  product   ${name}`),
+      ...(link.products.size > 8 ? [`  … and ${link.products.size - 8} more`] : []),
+    ],
+    document: {
+      type: "link",
+      step: link.name,
+      command: link.command,
+      materials: link.materials.size,
+      products: link.products.size,
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import type { KeyId, PublicKey, SignatureEntry, Signer } from "@stemma/crypto";
+import {
+  asArray,
+  asObject,
+  encodeHex,
+  type JsonObject,
+  jsonObject,
+  parseJson,
+  writeJson,
+} from "@stemma/encoding";
+import {
+  addSignatures,
+  assembleEnvelope,
+  type EnvelopeFormat,
+  readEnvelope,
+  readLayout,
+  readLink,
+} from "@stemma/in-toto";
+import { decodeRole, type Metadata } from "@stemma/tuf";
+import { type Description, describeLayout, describeLink, describeMetadata } from "./describe.ts";
+import { CliError } from "./error.ts";
+
+/** A document on disk that can take one more signature. */
+export interface Signable {
+  readonly kind: "root" | "targets" | "layout" | "link";
+  readonly description: Description;
+  /** The bytes that a signature covers. */
+  readonly message: Uint8Array;
+  /** What has been signed so far; a DSSE signature need not say by whom. */
+  readonly signatures: readonly { readonly keyId: KeyId | undefined; readonly signature: Uint8Array }[];
+  /** For root and targets. */
+  readonly metadata: Metadata | undefined;
+  /** The document with the signer's signature added, everything else byte for byte of the same meaning. */
+  sign(signer: Signer): Promise<Uint8Array>;
+}
+
+/**
+ * Reads root or targets metadata, or an in-toto layout or link: in a metablock, in a DSSE envelope, or not yet in any
+ * (then it is put into `format`). Throws TufError, InTotoError, EncodingError, and `not_signable`.
+ */
+export function readSignable(bytes: Uint8Array, now: Date, format: EnvelopeFormat = "dsse"): Signable {
+  const document = asObject(parseJson(bytes), "The document");
+  const type = document.get("_type");
+  if (type === "layout" || type === "link") return readInToto(assembleEnvelope(document, format, []), now);
+  const signed = document.get("signed");
+  const inner = signed instanceof Map ? (signed as JsonObject).get("_type") : undefined;
+  if (inner === "root" || inner === "targets") return readTuf(inner, bytes, document, now);
+  if (document.has("payload") || inner === "layout" || inner === "link") return readInToto(bytes, now);
+  throw new CliError(
+    "not_signable",
+    "The file is neither root or targets metadata nor an in-toto layout or link; nothing else is signed by people.",
+  );
+}
+
+function readTuf(kind: "root" | "targets", bytes: Uint8Array, document: JsonObject, now: Date): Signable {
+  const metadata = decodeRole(kind, bytes);
+  return {
+    kind,
+    description: describeMetadata(metadata.signed, now),
+    message: metadata.signedBytes,
+    signatures: metadata.signatures,
+    metadata,
+    sign: async (signer) => {
+      const { keyId } = signer.publicKey;
+      const entry = jsonObject({ keyid: keyId, sig: encodeHex(await signer.sign(metadata.signedBytes)) });
+      const others = asArray(document.get("signatures"), "signatures");
+      return writeJson(new Map([...document, ["signatures", [...others, entry]]]));
+    },
+  };
+}
+
+function readInToto(bytes: Uint8Array, now: Date): Signable {
+  const envelope = readEnvelope(bytes);
+  const kind = envelope.payload.get("_type") === "layout" ? "layout" : "link";
+  return {
+    kind,
+    description:
+      kind === "layout" ? describeLayout(readLayout(envelope), now) : describeLink(readLink(envelope)),
+    message: envelope.message,
+    signatures: envelope.signatures,
+    metadata: undefined,
+    sign: (signer) => addSignatures(bytes, [signer]),
+  };
+}
+
+/** Whether the document already has this key's signature. Throws `already_signed` for one that is not valid. */
+export function hasSigned(signable: Signable, key: PublicKey): boolean {
+  for (const { keyId, signature } of signable.signatures) {
+    if (keyId !== undefined && keyId !== key.keyId && keyId !== key.legacyKeyId) continue;
+    if (key.verify(signable.message, signature)) return true;
+    if (keyId === key.keyId) {
+      throw new CliError(
+        "already_signed",
+        `The file holds a signature in the name of key ${keyId} that this key did not make; nothing is replaced.`,
+      );
+    }
+  }
+  return false;
+}
+
+/** Signatures that say by which key they are. */
+export function labelled(signable: Signable): SignatureEntry[] {
+  return signable.signatures.flatMap(({ keyId, signature }) =>
+    keyId === undefined ? [] : [{ keyId, signature }],
+  );
+}
