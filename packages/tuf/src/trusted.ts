@@ -46,6 +46,8 @@ export class TrustedMetadata {
   #timestamp: Metadata<Timestamp> | undefined;
   #snapshot: Metadata<Snapshot> | undefined;
   readonly #targets = new Map<string, Metadata<Targets>>();
+  /** By role, the delegators against which it was verified. Forgotten when the delegator is replaced. */
+  readonly #verifiedBy = new Map<string, Set<string>>();
 
   private constructor(root: Metadata<Root>, time: Date, limits: Limits) {
     this.#root = root;
@@ -193,6 +195,8 @@ export class TrustedMetadata {
     // 5.6.5
     this.#checkFresh(next.signed, role);
     this.#targets.set(role, next);
+    for (const delegators of this.#verifiedBy.values()) delegators.delete(role);
+    this.#verifiedBy.set(role, new Set([delegator]));
     return next;
   }
 
@@ -216,7 +220,11 @@ export class TrustedMetadata {
     const metadata = this.#targets.get(role);
     if (metadata === undefined)
       throw outOfOrder(`the role ${JSON.stringify(role.slice(0, 80))} is not loaded`);
-    this.#checkDelegation(metadata, role, delegator);
+    const verifiedBy = this.#verifiedBy.get(role);
+    if (verifiedBy?.has(delegator) !== true) {
+      this.#checkDelegation(metadata, role, delegator);
+      verifiedBy?.add(delegator);
+    }
     return metadata;
   }
 

@@ -1,0 +1,40 @@
+/**
+ * `npm run bench`: Stemma's figures, each beside the machine's own limit or a peer in the same run.
+ * `npm run bench -- --json` prints the same as one JSON document; `-- codec verdict` measures some groups only.
+ */
+import { cpus } from "node:os";
+import { codecFigures } from "./codec.ts";
+import { type Figure, table } from "./report.ts";
+import { verdictFigures } from "./verdict.ts";
+
+const groups: Record<string, () => Promise<Figure[]>> = {
+  codec: codecFigures,
+  verdict: verdictFigures,
+};
+
+const args = process.argv.slice(2);
+const asJson = args.includes("--json");
+const chosen = args.filter((arg) => !arg.startsWith("--"));
+const unknown = chosen.filter((name) => !(name in groups));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `There is no group ${unknown.join(", ")}; there are ${Object.keys(groups).join(", ")}.\n`,
+  );
+  process.exit(2);
+}
+
+const figures: Figure[] = [];
+for (const [name, measure] of Object.entries(groups)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  process.stderr.write(`Measuring ${name} ...\n`);
+  figures.push(...(await measure()));
+}
+
+const machine = { node: process.version, cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length };
+if (asJson) {
+  process.stdout.write(`${JSON.stringify({ machine, figures }, null, 2)}\n`);
+} else {
+  process.stdout.write(
+    `\nNode ${machine.node}, ${machine.cores} cores, ${machine.cpu}\n\n${table(figures)}\n`,
+  );
+}
