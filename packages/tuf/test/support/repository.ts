@@ -58,6 +58,8 @@ export class Repository {
   readonly expires = new Map<string, Date>();
   /** What snapshot lists: the version that each role had when snapshot was made. */
   readonly meta = new Map<string, MetaFile>();
+  /** What a mirror serves instead of `files`. */
+  served: ReadonlyMap<string, Uint8Array> | undefined;
   consistentSnapshot = true;
   metaHashes = false;
   /** Every remote request, in order. */
@@ -230,10 +232,11 @@ export class Repository {
   /** What a remote answers. */
   fetch(role: string, version: number | undefined): Uint8Array | undefined {
     this.requests.push([role, version]);
-    if (role === "timestamp") return this.files.get("timestamp");
-    if (version !== undefined) return this.files.get(`${version}.${role}`);
+    const files = this.served ?? this.files;
+    if (role === "timestamp") return files.get("timestamp");
+    if (version !== undefined) return files.get(`${version}.${role}`);
     const latest = role === "snapshot" ? this.versions.snapshot : this.roles.get(role)?.version;
-    return this.files.get(`${latest}.${role}`);
+    return files.get(`${latest}.${role}`);
   }
 
   private expiry(role: string, days: number): Date {
