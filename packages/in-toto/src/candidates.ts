@@ -25,6 +25,8 @@ export interface CollectedLinks {
   readonly groups: readonly (readonly Candidate[])[];
   /** Evidence that counts for nothing, each with its reason. Never a reason to deny by itself. */
   readonly setAside: readonly SetAside[];
+  /** The same evidence, per step that it may have been meant for. */
+  readonly setAsideFor: ReadonlyMap<string, readonly SetAside[]>;
 }
 
 /**
@@ -40,6 +42,7 @@ export function collectLinks(
 ): CollectedLinks {
   const found: FoundLink[] = [];
   const setAside: SetAside[] = [];
+  const setAsideFor = new Map<string, SetAside[]>();
   // In the order of their names, so that the same evidence gives the same verdict in whatever order it came.
   for (const name of [...evidence.keys()].sort()) {
     const bytes = evidence.get(name);
@@ -50,31 +53,35 @@ export function collectLinks(
       found.push({ sha256: name, ...authorizedFunctionaries(layout, envelope, limits) });
     } catch (error) {
       if (!(error instanceof StemmaError)) throw error;
-      const step = envelope === undefined ? undefined : stepOf(layout, envelope);
-      setAside.push({
+      const steps = envelope === undefined ? [] : stepsMeant(layout, envelope);
+      const [step] = steps;
+      const item: SetAside = {
         sha256: name,
         code: error.code,
         message: error.message,
-        ...(step === undefined ? {} : { step }),
-      });
+        ...(steps.length === 1 && step !== undefined ? { step } : {}),
+      };
+      setAside.push(item);
+      for (const meant of steps) setAsideFor.set(meant, [...(setAsideFor.get(meant) ?? []), item]);
     }
   }
   return {
     groups: layout.steps.map((step) => groupByReport(found.filter((link) => link.step === step.name))),
     setAside,
+    setAsideFor,
   };
 }
 
-/** The step that an envelope was meant for: by the link's name, or for a sublayout by who claims to have signed it. */
-function stepOf(layout: Layout, envelope: Envelope): string | undefined {
+/** The steps that an envelope may have been meant for: by the link's name, or for a sublayout by who claims to have signed it. */
+function stepsMeant(layout: Layout, envelope: Envelope): readonly string[] {
   const name = claimedStep(envelope.payload);
-  const meant = (step: Step): boolean =>
+  const isMeant = (step: Step): boolean =>
     envelope.payload.get("_type") === "layout"
       ? envelope.signatures.some(
           ({ keyId }) => keyId !== undefined && findKey(step.keys, keyId) !== undefined,
         )
       : step.name === name;
-  return layout.steps.find(meant)?.name;
+  return layout.steps.filter(isMeant).map((step) => step.name);
 }
 
 function groupByReport(links: readonly FoundLink[]): readonly Candidate[] {

@@ -20,7 +20,7 @@ export function thresholdReasons(
   const reasons: Reason[] = [];
   for (const [index, step] of layout.steps.entries()) {
     if ((candidates[index] ?? []).length > 0) continue;
-    const setAside = collected.setAside.filter((item) => item.step === step.name);
+    const setAside = collected.setAsideFor.get(step.name) ?? [];
     reasons.push(thresholdReason(step, collected.groups[index] ?? [], setAside));
   }
   return reasons;

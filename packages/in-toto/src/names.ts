@@ -1,7 +1,7 @@
 import { InTotoError } from "./error.ts";
 
 /** A segment that is empty, `.` or `..`, or a character that makes one name mean two things. */
-const SUSPECT = /(?:^|\/)\.{0,2}(?:\/|$)|[\\\0]/;
+const SUSPECT = /(?:^|[/:])\.{0,2}(?:\/|$)|[\\\0]/;
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/)?/;
 
 /**

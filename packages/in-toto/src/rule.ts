@@ -41,14 +41,13 @@ export function ruleText(rule: ArtifactRule): string {
   return rule.tokens.join(" ");
 }
 
-/** Reads a list of rules. Throws `bad_rule` or `limit_exceeded`. */
+/** Reads a list of rules; absent or null, as Go writes an empty one, is none. Throws `bad_rule` or `limit_exceeded`. */
 export function readRules(
   value: JsonValue | undefined,
   where: string,
   limits: InTotoLimits,
 ): readonly ArtifactRule[] {
-  if (value === undefined) return [];
-  const list = asArray(value, where);
+  const list = asArray(value ?? [], where);
   checkLimit(list.length, limits.rules, where, "rules");
   return list.map((item, index) => {
     const at = `${where}[${index}]`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { decodeUtf8, fromPlain, utf8 } from "@stemma/encoding";
+import { decodeUtf8, utf8 } from "@stemma/encoding";
 import {
   assembleEnvelope,
   DEFAULT_LIMITS,
@@ -160,17 +160,13 @@ describe("keys (N-05)", () => {
         keyval: { public: `01${"00".repeat(31)}` },
       };
     })();
-    expect([...read1.unusableKeys].map(([keyId, { code }]) => [keyId, code])).toEqual(
-      [
+    expect(new Map([...read1.unusableKeys].map(([keyId, { code }]) => [String(keyId), code]))).toEqual(
+      new Map([
         ["dsa", "unsupported_key"],
         ["gpg", "missing_member"],
         ["short", "bad_key"],
         ["weak", "weak_key"],
-      ].sort(
-        (a, b) =>
-          Object.keys(Object.fromEntries(read1.unusableKeys)).indexOf(a[0] ?? "") -
-          Object.keys(Object.fromEntries(read1.unusableKeys)).indexOf(b[0] ?? ""),
-      ),
+      ]),
     );
     expect(read1.keys.size).toBe(2);
   });
@@ -339,11 +335,10 @@ describe("shape (N-25)", () => {
     ).toThrow(expect.objectContaining({ code: expect.stringMatching(/^(missing_member|wrong_document)$/) }));
   });
 
-  test("a layout of numbers that only look like a layout is written by nobody", () => {
+  test("what the reader would refuse is not written either", () => {
     expect(() => writeLayout({ expires: new Date(0), steps: [step("a/b", [alice])] })).toThrow(
       expect.objectContaining({ code: "bad_name" }),
     );
-    expect(fromPlain({ a: 1 })).toEqual(new Map([["a", 1]]));
   });
 });
 
