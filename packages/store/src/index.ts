@@ -24,6 +24,7 @@ export {
   type WaitingChange,
   waitingSummary,
 } from "./changes.ts";
+export { databaseSource } from "./database-source.ts";
 export {
   createDomain,
   type Domain,
@@ -34,7 +35,7 @@ export {
   moveHead,
   readHead,
 } from "./domains.ts";
-export { type EmbeddedOptions, type EmbeddedServer, startEmbedded } from "./embedded.ts";
+export { type EmbeddedOptions, type EmbeddedServer, freePort, startEmbedded } from "./embedded.ts";
 export { STORE_CODES, type StoreCode, StoreError } from "./error.ts";
 export {
   type FileReference,
@@ -71,6 +72,7 @@ export {
   type TransactionOptions,
   withTransaction,
 } from "./pool.ts";
+export { type Claim, claimDirectory, type Running, readRunning } from "./running.ts";
 export { checkServer } from "./server-check.ts";
 export { readSigners, reportSigner, type SignerStatus } from "./signer-status.ts";
 export { type ApiToken, createToken, findToken, listTokens, type NewToken, revokeToken } from "./tokens.ts";

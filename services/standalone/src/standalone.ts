@@ -1,0 +1,165 @@
+import { chmod, mkdir } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import {
+  type Claim,
+  claimDirectory,
+  type EmbeddedServer,
+  freePort,
+  migrate,
+  startEmbedded,
+} from "@stemma/store";
+import { type Child, type Ending, startChild } from "./child.ts";
+import type { StandaloneConfig } from "./config.ts";
+
+/** All of Stemma on one machine. */
+export interface Standalone {
+  readonly address: string;
+  /** Where PostgreSQL keeps its data; undefined when it is somebody else's. */
+  readonly databaseDirectory: string | undefined;
+  /** Settles when a service has ended by itself; everything else is stopped by then. */
+  readonly failed: Promise<Failure>;
+  stop(): Promise<void>;
+}
+
+/** A part that ended although nobody asked it to. Code 2: it has said which setting is wrong. */
+export class Failure extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Claims the data directory, starts PostgreSQL, migrates, and starts signer and repository, each with its own
+ * database login. Whatever fails, what was started before is stopped again. Throws Failure, or StoreError.
+ */
+export async function startStandalone(
+  config: StandaloneConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Standalone> {
+  const parts = new Parts(await claimDirectory(config.dataDirectory));
+  try {
+    return await startParts(config, environment, parts);
+  } catch (error) {
+    await parts.stop();
+    throw error;
+  }
+}
+
+async function startParts(
+  config: StandaloneConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+  parts: Parts,
+): Promise<Standalone> {
+  const urls = await startDatabase(config, parts);
+  await migrate(urls.owner);
+
+  const secrets = path.join(config.dataDirectory, "signer");
+  await mkdir(secrets, { recursive: true });
+  await chmod(secrets, 0o700);
+  const port = config.port === 0 ? await freePort() : config.port;
+  const quiet = { STEMMA_LOG_LEVEL: environment.STEMMA_LOG_LEVEL || "warn" };
+  parts.run("signer", {
+    STEMMA_SIGNER_KEY_FILE: path.join(secrets, "online-key.pem"),
+    STEMMA_SIGNER_PASSPHRASE_FILE: path.join(secrets, "passphrase"),
+    STEMMA_SIGNER_CREATE_KEY: "1",
+    ...without(environment, DATABASE),
+    ...quiet,
+    STEMMA_DATABASE_URL: urls.signer,
+  });
+  parts.run("repository", {
+    // Nothing that concerns the key enters the process that faces the network.
+    ...without(environment, DATABASE, /^STEMMA_SIGNER_/),
+    ...quiet,
+    STEMMA_HOST: config.host,
+    STEMMA_PORT: String(port),
+    STEMMA_DATABASE_URL: urls.repository,
+  });
+
+  const address = `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
+  const failed = parts.firstToEnd.then(async (failure) => {
+    await parts.stop();
+    return failure;
+  });
+  const early = await Promise.race([parts.firstToEnd, becomesReady(address)]);
+  if (early instanceof Failure) throw early;
+  await parts.claim.announce({ address, databaseUrl: urls.owner });
+  return { address, databaseDirectory: parts.database?.directory, failed, stop: () => parts.stop() };
+}
+
+async function startDatabase(
+  config: StandaloneConfig,
+  parts: Parts,
+): Promise<{ owner: string; repository: string; signer: string }> {
+  const { databaseUrl } = config;
+  if (databaseUrl !== undefined) return { owner: databaseUrl, repository: databaseUrl, signer: databaseUrl };
+  const server = await startEmbedded({ directory: path.join(config.dataDirectory, "postgres") });
+  parts.database = server;
+  return { owner: server.url("owner"), repository: server.url("repository"), signer: server.url("signer") };
+}
+
+const DATABASE = /^(?:STEMMA_)?DATABASE_URL$/;
+
+function without(
+  environment: Readonly<Record<string, string | undefined>>,
+  ...patterns: readonly RegExp[]
+): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !patterns.some((pattern) => pattern.test(name))),
+  );
+}
+
+/** Ready: the repository answers, and says that the signer has reported and the database answers. */
+async function becomesReady(address: string): Promise<undefined> {
+  for (;;) {
+    const response = await fetch(`${address}/readyz`).catch(() => undefined);
+    await response?.body?.cancel();
+    if (response?.ok) return;
+    await pause(50);
+  }
+}
+
+/** What runs, in the order in which it has to end: the services before the database. */
+class Parts {
+  readonly claim: Claim;
+  /** Settles when one of the services has ended by itself. */
+  readonly firstToEnd: Promise<Failure>;
+  database: EmbeddedServer | undefined;
+  readonly #children: Child[] = [];
+  readonly #end: (failure: Failure) => void;
+  #stopped: Promise<void> | undefined;
+
+  constructor(claim: Claim) {
+    this.claim = claim;
+    const { promise, resolve } = Promise.withResolvers<Failure>();
+    this.firstToEnd = promise;
+    this.#end = resolve;
+  }
+
+  run(name: "signer" | "repository", env: NodeJS.ProcessEnv): void {
+    const child = startChild(name, env);
+    this.#children.push(child);
+    child.ended.then((ending) => {
+      if (this.#stopped === undefined) this.#end(describe(name, ending));
+    });
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.stop()));
+    await this.database?.stop();
+    this.claim.release();
+  }
+}
+
+function describe(name: string, { code, signal }: Ending): Failure {
+  const how = signal === null ? `with code ${code}` : `by ${signal}`;
+  return new Failure(`The ${name} service ended ${how}; everything is stopped.`, code === 2 ? 2 : 1);
+}
