@@ -1,12 +1,20 @@
 import type { ClientCode } from "@stemma/client";
 import type { CryptoCode } from "@stemma/crypto";
 import type { EncodingCode } from "@stemma/encoding";
+import type { InTotoCode } from "@stemma/in-toto";
 import type { LineageCode } from "@stemma/lineage";
 import type { TufCode } from "@stemma/tuf";
 import type { ServiceCode } from "./service-error.ts";
 
 /** Every stable code that an answer can carry. A package that gains a code does not compile until it is here. */
-export type ProblemCode = EncodingCode | CryptoCode | TufCode | LineageCode | ClientCode | ServiceCode;
+export type ProblemCode =
+  | EncodingCode
+  | CryptoCode
+  | TufCode
+  | InTotoCode
+  | LineageCode
+  | ClientCode
+  | ServiceCode;
 
 export interface ProblemKind {
   readonly status: number;
@@ -111,6 +119,59 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   ),
   bad_target_path: kind(422, "Bad target path", "Projects list files as projects/<project>/<name>."),
   bad_pattern: kind(422, "Bad path pattern", "A project is delegated projects/<project>/* and nothing else."),
+
+  // ---- @stemma/in-toto: layouts and links ---------------------------------------------------------------
+  unsupported_envelope: kind(
+    422,
+    "Neither DSSE nor metablock",
+    "Sign with `stemma run` or another in-toto implementation.",
+  ),
+  unsupported_payload_type: kind(
+    422,
+    "Another payload type",
+    "The payload type is application/vnd.in-toto+json.",
+  ),
+  wrong_document: kind(422, "Another kind of document", "Send links as evidence and layouts as layouts."),
+  bad_rule: kind(422, "Bad artifact rule", "Follow the grammar of in-toto 4.3.3."),
+  bad_name: kind(422, "Bad name", "Names of steps are short and printable, without slashes."),
+  duplicate_name: kind(422, "Two steps with one name", "Give each step a name of its own."),
+  private_key_exposed: kind(
+    422,
+    "Private key in the document",
+    "Replace that key at once: it was sent over the network.",
+  ),
+  path_not_normal: kind(
+    422,
+    "Path not in normal form",
+    "Write artifact names without ., .. and empty segments.",
+  ),
+  bad_artifact_digest: kind(422, "Bad artifact digest", "Write digests as lower-case hexadecimal."),
+  weak_artifact_digest: kind(422, "Weak artifact digest", "Record artifacts with sha256 or sha512."),
+  unknown_parameter: kind(422, "Unknown layout parameter", "Give every parameter that the layout uses."),
+  unsupported_inspection: kind(422, "Inspections are not supported", "Express the inspection as a step."),
+  unsupported_sublayout: kind(422, "Sublayouts are not supported", "Write the steps into the layout itself."),
+  unsupported_certificate: kind(422, "Certificates are not supported", "Name functionaries by their keys."),
+  unsupported_attestation: kind(422, "Attestations are not supported", "Record in-toto links."),
+  layout_threshold_not_met: kind(
+    422,
+    "Layout not signed by its owners",
+    "Let as many owners sign the layout as the project role asks for.",
+  ),
+  layout_expired: kind(422, "Layout expired", "Let the owners publish a layout with a later expiry."),
+  vacuous_policy: kind(422, "Layout that asks for nothing", "Give the layout at least one step."),
+  unknown_functionary: kind(422, "Step names an unknown key", "Define each key that a step names."),
+  unknown_step: kind(422, "No such step", "Links are of a step that the layout has."),
+  link_missing: kind(422, "Link missing", "Record a link for every step."),
+  functionary_not_authorized: kind(
+    403,
+    "Not signed by a functionary",
+    "Sign the link with a key that the layout names for its step.",
+  ),
+  bad_signature: kind(403, "Signature invalid", "Sign the link again; it was changed after signing."),
+  links_disagree: kind(422, "Links disagree", "Functionaries of one step must report the same artifacts."),
+  product_mismatch: kind(422, "Another product", "The last step must have the artifact among its products."),
+  rule_failed: kind(422, "Artifact rule failed", "See the rule that the detail names."),
+  search_limit: kind(422, "Too many combinations", "Record fewer links for each step."),
 
   // ---- @stemma/lineage and @stemma/client ---------------------------------------------------------------
   artifact_unknown: kind(404, "No record of this digest", "Record the artifact with its evidence first."),
@@ -230,11 +291,6 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Target file differs",
     "Length and sha256 in the metadata must be those of the file.",
   ),
-  layout_not_signed_by_owners: kind(
-    422,
-    "Layout not signed by the owners",
-    "Let as many owners sign the layout as the project role asks for.",
-  ),
 
   // ---- ceremonies ---------------------------------------------------------------------------------------
   no_valid_signature: kind(
@@ -259,10 +315,10 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Current layout cannot be used",
     "Let the owners publish a layout that is valid now.",
   ),
-  evidence_not_authorized: kind(
-    403,
-    "Not signed by a functionary",
-    "Sign the link with a key that the layout names for its step.",
+  candidate_unverifiable: kind(
+    422,
+    "Clients would refuse the result",
+    "Make the change again from the current state; the operator was alarmed.",
   ),
   change_refused: kind(
     409,

@@ -43,7 +43,7 @@ function bytes(mediaType: string, description: string): RouteAnswer {
 
 /** What every route that accepts a change answers. */
 const changeAnswers = {
-  200: json(changeAnswer, "Nothing to do: exactly this is published or waiting already."),
+  200: json(changeAnswer, "Nothing to do: exactly this is published already."),
   201: json(changeAnswer, "Published and visible (only with `wait=published`)."),
   202: json(changeAnswer, "Accepted and stored; the signer publishes it next."),
 } as const;

@@ -100,18 +100,20 @@ export const versions = z
 /** What became of an accepted change. `waiting` changes are published by the signer in order of acceptance. */
 export const changeAnswer = z
   .object({
-    change: z.string().meta({ description: "Number of the change within the service." }),
     domain: domainName,
-    kind: z.enum(["metadata", "record"]),
-    acceptedAt: time,
+    change: z.string().optional().meta({
+      description: "Number of the change, for `…/changes/{change}`. Absent when there was nothing to change.",
+    }),
     outcome: z.enum(["waiting", "published", "refused"]),
     refusal: z
       .object({ code: z.string(), message: z.string() })
       .optional()
       .meta({ description: "Why the signer refused the change." }),
-    versions: versions
+    versions: versions.optional().meta({ description: "A state of the domain that shows the change." }),
+    warnings: z
+      .array(z.object({ code: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: "The state of the domain that first shows the change." }),
+      .meta({ description: "What may be a mistake, though it was accepted." }),
   })
   .meta({ id: "Change" });
 export type ChangeAnswer = z.infer<typeof changeAnswer>;
@@ -182,7 +184,10 @@ export const ceremonyAnswer = z
   .object({
     ceremony: z.uuid(),
     domain: domainName,
-    state: z.enum(["open", "published", "stale", "expired"]),
+    state: z.enum(["open", "accepted", "stale", "expired"]).meta({
+      description:
+        "open: signatures are wanted. accepted: every threshold was met and it became a change. stale: one of its versions was published some other way.",
+    }),
     createdAt: time,
     expiresAt: time,
     change: z.string().optional().meta({ description: "The change that the finished ceremony became." }),
@@ -207,7 +212,7 @@ export const ceremonyListAnswer = z
     ceremonies: z.array(
       z.object({
         ceremony: z.uuid(),
-        state: z.enum(["open", "published", "stale", "expired"]),
+        state: z.enum(["open", "accepted", "stale", "expired"]),
         createdAt: time,
         expiresAt: time,
         roles: z.array(z.object({ role: roleName, version })),

@@ -39,7 +39,6 @@ export const SERVICE_CODES = [
   "target_file_missing",
   "target_file_unused",
   "target_file_mismatch",
-  "layout_not_signed_by_owners",
   // ceremonies
   "no_valid_signature",
   "key_not_authorized",
@@ -50,7 +49,7 @@ export const SERVICE_CODES = [
   "too_many_ceremonies",
   // records
   "layout_unusable",
-  "evidence_not_authorized",
+  "candidate_unverifiable",
   "change_refused",
   // the service itself
   "not_ready",

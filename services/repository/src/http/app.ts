@@ -71,7 +71,7 @@ export function createListener(options: AppOptions): Listener {
     }
     const prepared = prepare(answer);
     if (answer.keepWhile !== undefined && request.method === "GET" && visit.route !== undefined) {
-      hot.keep(request.url ?? "", visit.route, prepared, answer.keepWhile);
+      hot.keep(request.url ?? "", { prepared, route: visit.route, keepWhile: answer.keepWhile });
       metrics.hot.inc({ result: "miss" });
     }
     const sent = send(request, response, prepared, visit.requestId);

@@ -16,7 +16,11 @@ export interface Metrics {
   readonly accepted: Counter<"kind">;
   readonly canaryOk: Gauge<"domain">;
   readonly canaryAt: Gauge<"domain">;
+  readonly signers: Gauge;
   readonly signerLastPublish: Gauge;
+  readonly signerFailures: Gauge;
+  readonly waiting: Gauge;
+  readonly oldestWaiting: Gauge;
   readonly ready: Gauge;
 }
 
@@ -105,6 +109,26 @@ export function createMetrics(): Metrics {
     signerLastPublish: new Gauge({
       name: "stemma_signer_last_publish_timestamp_seconds",
       help: "When any signer last published.",
+      registers,
+    }),
+    signers: new Gauge({
+      name: "stemma_signers",
+      help: "Signers that have reported within a day.",
+      registers,
+    }),
+    signerFailures: new Gauge({
+      name: "stemma_signer_failures",
+      help: "Publishes that failed, all signers since they started.",
+      registers,
+    }),
+    waiting: new Gauge({
+      name: "stemma_changes_waiting",
+      help: "Accepted changes that are not published yet.",
+      registers,
+    }),
+    oldestWaiting: new Gauge({
+      name: "stemma_changes_oldest_waiting_seconds",
+      help: "For how long the oldest of them has waited.",
       registers,
     }),
     ready: new Gauge({ name: "stemma_ready", help: "1 when /readyz answers 200, else 0.", registers }),

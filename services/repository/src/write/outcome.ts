@@ -1,0 +1,82 @@
+import { type ChangeAnswer, isProblemCode, LIMITS } from "@stemma/contract";
+import { StemmaError } from "@stemma/encoding";
+import { type ChangeState, type Domain, readChange, readHead } from "@stemma/store";
+import { type Answer, jsonAnswer } from "../http/answer.ts";
+import { versionsOf } from "../read/versions.ts";
+import type { Context } from "../service.ts";
+import type { Warning } from "./project-files.ts";
+
+/** The signer may refuse without anything being published, which nobody is notified of: look again this often. */
+const LOOK_AGAIN_MS = 250;
+/** An answer needs a moment of its own before the deadline of the request. */
+const MARGIN_MS = 500;
+
+/** A change that the signer refused, under the signer's own code where the list has it. */
+export class RefusedChange extends StemmaError {
+  constructor(id: number, code: string, message: string) {
+    super(
+      isProblemCode(code) ? code : "change_refused",
+      `The signer refused change ${id} (${code}): ${message}`,
+    );
+  }
+}
+
+/** Waits until a change is decided, as long as a request may; undefined when it still waits then. */
+export async function awaitDecision(
+  { pool, publications, config }: Context,
+  domain: Domain,
+  id: number,
+  signal: AbortSignal,
+): Promise<ChangeState | undefined> {
+  const until = performance.now() + Math.min(LIMITS.deadlineMs, config.deadlineMs) - MARGIN_MS;
+  for (;;) {
+    // Subscribed before the look, so that a publish between the two is not missed.
+    const heard = publications.next(domain.id, LOOK_AGAIN_MS, signal);
+    const state = await readChange(pool, id);
+    if (state?.outcome !== undefined) return state;
+    if (performance.now() > until || signal.aborted) return undefined;
+    await heard;
+  }
+}
+
+/** The answer to an accepted change: 202 while it waits, 201 once it is published. Throws `RefusedChange`. */
+export async function answerChange(
+  context: Context,
+  domain: Domain,
+  id: number,
+  options: { readonly wait: boolean; readonly signal: AbortSignal; readonly warnings?: readonly Warning[] },
+): Promise<Answer> {
+  const state = options.wait ? await awaitDecision(context, domain, id, options.signal) : undefined;
+  if (state?.outcome === "refused") {
+    throw new RefusedChange(id, state.refusal ?? "", state.refusalDetail ?? "");
+  }
+  const answer = await describeChange(context, domain, id, state);
+  const location = { Location: `/v1/domains/${domain.name}/changes/${id}` };
+  const { warnings } = options;
+  return jsonAnswer(
+    state === undefined ? 202 : 201,
+    { ...answer, ...(warnings === undefined || warnings.length === 0 ? {} : { warnings }) },
+    location,
+  );
+}
+
+/** What became of a change, for people and programs. */
+export async function describeChange(
+  { pool }: Context,
+  domain: Domain,
+  id: number,
+  state: ChangeState | undefined,
+): Promise<ChangeAnswer> {
+  const base = { domain: domain.name, change: String(id) };
+  if (state?.outcome === undefined) return { ...base, outcome: "waiting" };
+  if (state.outcome === "refused") {
+    const refusal = { code: state.refusal ?? "", message: state.refusalDetail ?? "" };
+    return { ...base, outcome: "refused", refusal };
+  }
+  const head = await readHead(pool, domain.id);
+  return {
+    ...base,
+    outcome: "published",
+    ...(head === undefined ? {} : { versions: versionsOf(head) }),
+  };
+}

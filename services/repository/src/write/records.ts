@@ -1,0 +1,140 @@
+import { ServiceError } from "@stemma/contract";
+import { sha256 } from "@stemma/crypto";
+import { decodeBase64, parseDigest, type Sha256Hex } from "@stemma/encoding";
+import { authorizedFunctionaries, isExpired, type Layout, openLayout, readEnvelope } from "@stemma/in-toto";
+import {
+  type ArtifactRecord,
+  checkRecord,
+  LineageError,
+  layoutPath,
+  MAX_EVIDENCE_BYTES,
+  mergeRecords,
+} from "@stemma/lineage";
+import { enqueueRecord, insertEvidence, withTransaction } from "@stemma/store";
+import { keysOf } from "@stemma/tuf";
+import { ownDocuments, type Published } from "../domain/domains.ts";
+import { Lru } from "../domain/lru.ts";
+import { jsonAnswer } from "../http/answer.ts";
+import type { Handlers } from "../http/handler.ts";
+import { lookUp } from "../read/artifacts.ts";
+import { versionsOf } from "../read/versions.ts";
+import type { Context } from "../service.ts";
+import { delegationOf } from "./base.ts";
+import { answerChange } from "./outcome.ts";
+
+/**
+ * Records of artifacts. What is recorded is which evidence exists: each piece must be a link that a functionary of the
+ * project's current layout signed for its step. Whether it all adds up is for verdicts to say, here and elsewhere.
+ */
+export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact"> {
+  const layouts = new Layouts(context);
+  return {
+    async recordArtifact({ params, query, body, signal }) {
+      const published = await context.domains.published(params.domain);
+      const { domain } = published;
+      const digest = parseDigest(params.digest);
+      const evidence = new Map<Sha256Hex, Uint8Array>();
+      for (const item of body.evidence) {
+        const bytes = decodeEvidence(item);
+        evidence.set(sha256(bytes), bytes);
+      }
+      const record = checkRecord({
+        digest,
+        size: body.descriptor.size,
+        mediaType: body.descriptor.mediaType,
+        artifactType: body.descriptor.artifactType,
+        projects: [body.project],
+        evidence: [...evidence].map(([name, bytes]) => ({ sha256: name, length: bytes.length })),
+      });
+      // The cheap refusals come before the signatures.
+      const before = (await lookUp(context, published, digest))?.record;
+      if (before !== undefined && addsNothing(before, mergeRecords(before, record))) {
+        const versions = versionsOf(published.head);
+        return jsonAnswer(200, { domain: domain.name, outcome: "published", versions });
+      }
+      const layout = await layouts.current(published, body.project);
+      for (const bytes of evidence.values()) authorizedFunctionaries(layout, readEnvelope(bytes));
+
+      const changeId = await withTransaction(context.pool, async (client) => {
+        await insertEvidence(client, domain.id, [...evidence.values()]);
+        return enqueueRecord(client, domain.id, {
+          digest,
+          descriptor: {
+            mediaType: record.mediaType,
+            size: record.size,
+            ...(record.artifactType === undefined ? {} : { artifactType: record.artifactType }),
+          },
+          projects: record.projects,
+          evidence: record.evidence,
+        });
+      });
+      context.metrics.accepted.inc({ kind: "record" });
+      return answerChange(context, domain, changeId, { wait: query.wait === "published", signal });
+    },
+  };
+}
+
+function decodeEvidence(text: string): Uint8Array {
+  const bytes = decodeBase64(text);
+  if (bytes.length === 0 || bytes.length > MAX_EVIDENCE_BYTES) {
+    throw new LineageError("bad_record", `An item of evidence has 1 to ${MAX_EVIDENCE_BYTES} bytes.`);
+  }
+  return bytes;
+}
+
+/** A union that is no larger than what is published is what is published. */
+function addsNothing(before: ArtifactRecord, merged: ArtifactRecord): boolean {
+  return (
+    before.evidence.length === merged.evidence.length && before.projects.length === merged.projects.length
+  );
+}
+
+/** Current layouts of projects, opened once for each version of the two roles that decide about them. */
+class Layouts {
+  readonly #context: Context;
+  readonly #known = new Lru<Layout>(1_000);
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Throws `project_unknown`, `layout_missing`, `layout_unusable`. */
+  async current(published: Published, project: string): Promise<Layout> {
+    const delegation = delegationOf(published.targets, project);
+    if (delegation === undefined) {
+      throw new LineageError("project_unknown", `${published.domain.name} has no project ${project}.`);
+    }
+    const version = published.snapshot.signed.meta.get(project)?.version;
+    const key = `${published.domain.id} ${published.head.targetsVersion} ${version} ${project}`;
+    const layout = this.#known.get(key) ?? (await this.#open(published, project, delegation, key));
+    if (isExpired(layout, this.#context.clock())) {
+      throw new ServiceError(
+        "layout_unusable",
+        `The layout of ${project} expired at ${layout.expires.toISOString()}; its owners must publish a new one.`,
+      );
+    }
+    return layout;
+  }
+
+  async #open(
+    published: Published,
+    project: string,
+    { role, delegations }: NonNullable<ReturnType<typeof delegationOf>>,
+    key: string,
+  ): Promise<Layout> {
+    const { domains } = this.#context;
+    const metadata = await domains.delegated(published, project);
+    const name = metadata?.signed.targets.get(layoutPath(project))?.hashes.get("sha256");
+    if (name === undefined) {
+      throw new LineageError("layout_missing", `The project ${project} has published no layout.`);
+    }
+    const stored = await domains.files.target(published.domain.id, name);
+    if (stored === undefined) throw new Error(`The layout of ${project} is published and not stored.`);
+    // It was checked when it was published: a fault now is ours.
+    const { layout } = await ownDocuments(async () =>
+      openLayout(stored.bytes, { keys: keysOf(role, delegations.keys), threshold: role.threshold }),
+    );
+    this.#known.set(key, layout, 1);
+    return layout;
+  }
+}
