@@ -96,6 +96,11 @@ async function oneTransaction<T>(
 ): Promise<T> {
   const client = await pool.connect();
   let broken = false;
+  // A pool listens to its idle clients only. The query that is under way, or the next one, reports the same.
+  const onError = (): void => {
+    broken = true;
+  };
+  client.on("error", onError);
   try {
     await client.query(begin);
     const result = await work(client);
@@ -107,6 +112,7 @@ async function oneTransaction<T>(
     });
     throw error;
   } finally {
+    client.off("error", onError);
     client.release(broken);
   }
 }
