@@ -11,7 +11,15 @@ import { isExpired, type Owners, openLayout, type SignedLayout } from "./open-la
 import { type Assignment, findAssignment, type StepOutcome } from "./search.ts";
 import { type Parameters, substituteParameters } from "./substitute.ts";
 import { unsupportedParts } from "./unsupported.ts";
-import type { ArtifactListTrace, LayoutVerdict, Reason, SetAside, StepTrace, Warning } from "./verdict.ts";
+import type {
+  ArtifactListTrace,
+  LayoutTrace,
+  LayoutVerdict,
+  Reason,
+  SetAside,
+  StepTrace,
+  Warning,
+} from "./verdict.ts";
 
 /** All that a verdict depends on. */
 export interface LayoutRequest {
@@ -44,35 +52,45 @@ export interface LayoutRequest {
  */
 export function verifyLayout(request: LayoutRequest): LayoutVerdict {
   const limits: InTotoLimits = { ...DEFAULT_LIMITS, ...request.limits };
-  const parts: MutableVerdict = {
+  const findings: Findings = {
     reasons: [],
     warnings: [],
-    layout: undefined,
-    steps: [],
-    products: [],
     setAside: [],
+    products: [],
+    chosen: [],
+    outcomes: [],
   };
+  let signed: SignedLayout | undefined;
   try {
-    const { layout, signers } = checkedLayout(request, limits);
-    const expires = layout.expires.toISOString().replace(".000Z", "Z");
-    parts.layout = { signers: signers.map(({ keyId, fingerprint }) => ({ keyId, fingerprint })), expires };
-    const unsupported = unsupportedParts(layout);
-    if (unsupported.length > 0) parts.reasons.push(...unsupported);
-    else verifyLinks(layout, request, limits, parts);
+    signed = checkedLayout(request, limits);
+    const unsupported = unsupportedParts(signed.layout);
+    if (unsupported.length > 0) findings.reasons.push(...unsupported);
+    else verifyLinks(signed.layout, request, limits, findings);
   } catch (error) {
     if (!(error instanceof StemmaError)) throw error;
-    parts.reasons.push({ code: error.code, message: error.message });
+    findings.reasons.push({ code: error.code, message: error.message });
   }
-  return { ok: parts.reasons.length === 0, ...parts };
+  const { reasons, warnings, setAside, products, chosen, outcomes } = findings;
+  return {
+    ok: reasons.length === 0,
+    reasons,
+    warnings,
+    layout: signed === undefined ? undefined : describeLayout(signed),
+    steps: signed === undefined ? [] : describeSteps(signed.layout, chosen, outcomes, limits),
+    products,
+    setAside,
+  };
 }
 
-interface MutableVerdict {
+/** What the parts of the verification find out, until it becomes a verdict. */
+interface Findings {
   readonly reasons: Reason[];
   readonly warnings: Warning[];
-  layout: LayoutVerdict["layout"];
-  steps: readonly StepTrace[];
-  products: readonly string[];
   setAside: readonly SetAside[];
+  products: readonly string[];
+  /** Per step, what stands for it; in a denial, what came nearest. */
+  chosen: Assignment;
+  outcomes: readonly StepOutcome[];
 }
 
 /** The layout, signed by its owners, of age, with its parameters in place. */
@@ -94,46 +112,36 @@ function checkedLayout(request: LayoutRequest, limits: InTotoLimits): SignedLayo
   return { ...signed, layout: substituteParameters(signed.layout, request.parameters, limits) };
 }
 
-function verifyLinks(
-  layout: Layout,
-  request: LayoutRequest,
-  limits: InTotoLimits,
-  parts: MutableVerdict,
-): void {
+function verifyLinks(layout: Layout, request: LayoutRequest, limits: InTotoLimits, findings: Findings): void {
   const collected = collectLinks(layout, request.evidence, limits);
-  parts.setAside = collected.setAside;
   const candidates = candidatesOf(layout, collected);
-  parts.steps = describeSteps(
-    layout,
-    candidates.map((list) => list[0]),
-    [],
-    limits,
-  );
+  findings.setAside = collected.setAside;
+  findings.chosen = candidates.map((list) => list[0]);
 
-  parts.reasons.push(...thresholdReasons(layout, collected, candidates));
-  if (parts.reasons.length > 0) return;
+  findings.reasons.push(...thresholdReasons(layout, collected, candidates));
+  if (findings.reasons.length > 0) return;
 
   const last = layout.steps.length - 1;
   const ofThisArtifact = (candidates[last] ?? []).filter(
     (candidate) => productsWith(candidate.link.products, request.digest).length > 0,
   );
   if (ofThisArtifact.length === 0) {
-    parts.reasons.push(finalProductReason(layout, candidates[last] ?? [], request.digest, limits));
+    findings.reasons.push(finalProductReason(layout, candidates[last] ?? [], request.digest, limits));
     return;
   }
 
   const choices = candidates.map((list, index) => (index === last ? ofThisArtifact : list));
   const result = findAssignment(layout, choices, new Meter(limits), limits);
-  const assignment = result.assignment.map((candidate, index) => candidate ?? choices[index]?.[0]);
+  findings.chosen = result.assignment.map((candidate, index) => candidate ?? choices[index]?.[0]);
   if (!result.found) {
-    const { reasons, outcomes } = ruleReasons(layout, assignment, limits);
-    parts.reasons.push(...reasons);
-    parts.steps = describeSteps(layout, assignment, outcomes, limits);
+    const { reasons, outcomes } = ruleReasons(layout, findings.chosen, limits);
+    findings.reasons.push(...reasons);
+    findings.outcomes = outcomes;
     return;
   }
-  parts.steps = describeSteps(layout, assignment, result.outcomes, limits);
-  parts.products = productsWith(assignment[last]?.link.products ?? new Map(), request.digest);
-  parts.warnings.push(...commandWarnings(layout, assignment));
+  findings.outcomes = result.outcomes;
+  findings.products = productsWith(findings.chosen[last]?.link.products ?? new Map(), request.digest);
+  findings.warnings.push(...commandWarnings(layout, findings.chosen));
 }
 
 /** Per step, the groups of agreeing links that enough distinct public keys signed. */
@@ -169,6 +177,13 @@ function commandWarnings(layout: Layout, assignment: Assignment): Warning[] {
     }
   }
   return warnings;
+}
+
+function describeLayout({ layout, signers }: SignedLayout): LayoutTrace {
+  return {
+    signers: signers.map(({ keyId, fingerprint }) => ({ keyId, fingerprint })),
+    expires: layout.expires.toISOString().replace(".000Z", "Z"),
+  };
 }
 
 function describeSteps(
