@@ -35,7 +35,9 @@ if (!upToDate()) {
       ? spawnSync("npm", args, { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" })
       : spawnSync(process.execPath, [npm, ...args], { cwd: root, stdio: ["ignore", 2, 2] });
   if (result.status !== 0) {
-    process.stderr.write("Stemma's packages could not be installed: `npm ci` failed; its messages are above.\n");
+    process.stderr.write(
+      "Stemma's packages could not be installed: `npm ci` failed; its messages are above.\n",
+    );
     process.exit(result.status ?? 1);
   }
 }
