@@ -21,6 +21,8 @@ export interface InTotoLimits {
   readonly digestsPerArtifact: number;
   /** Envelopes considered for one verdict. */
   readonly evidence: number;
+  /** Bytes of all those envelopes together. */
+  readonly evidenceBytes: number;
   /** Times that the rules of a step are evaluated in one search. */
   readonly evaluations: number;
   /** Comparisons of characters and artifacts in one search. */
@@ -44,6 +46,7 @@ export const DEFAULT_LIMITS: InTotoLimits = {
   nameLength: 4096,
   digestsPerArtifact: 32,
   evidence: 256,
+  evidenceBytes: 64 * 1024 * 1024,
   evaluations: 4096,
   work: 50_000_000,
   traceNames: 32,

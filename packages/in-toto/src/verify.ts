@@ -108,7 +108,10 @@ function checkedLayout(request: LayoutRequest, limits: InTotoLimits): SignedLayo
       "The layout has no steps, so there is nothing that it could verify.",
     );
   }
+  let bytes = 0;
+  for (const envelope of request.evidence.values()) bytes += envelope.length;
   checkLimit(request.evidence.size, limits.evidence, "The evidence", "items");
+  checkLimit(bytes, limits.evidenceBytes, "The evidence", "bytes");
   return { ...signed, layout: substituteParameters(signed.layout, request.parameters, limits) };
 }
 

@@ -26,8 +26,10 @@ import {
   readLayout,
   readLink,
   signersOf,
+  signPayload,
   verifyLayout,
 } from "../src/index.ts";
+import { owners, person } from "./support/chain.ts";
 import { describeWithVectors, vector } from "./support/vectors.ts";
 
 const ALICE_LEGACY = "70ca5750c2eda80b18f41f4ec5f92146789b5d68dd09577be422a0159bd13680";
@@ -154,6 +156,39 @@ describeWithVectors("in-toto-golang", "in-toto-golang: metablock links", () => {
     );
     const sub = readEnvelope(vector("in-toto-golang/sub_layout.70ca5750.link"));
     expect(() => readLink(sub)).toThrow(expect.objectContaining({ code: "unsupported_sublayout" }));
+  });
+
+  test("the steps of demo.dsse.layout hold, once its inspection is taken out and it is signed again", async () => {
+    const olga = person();
+    const payload = new Map(readEnvelope(vector("in-toto-golang/demo.dsse.layout")).payload).set(
+      "inspect",
+      [],
+    );
+    const verdict = verifyLayout({
+      layoutEnvelope: await signPayload(payload, [olga]),
+      owners: owners(1, olga),
+      evidence: evidence("write-code.b7d643de.link", "package.d3ffd108.link"),
+      digest: parseDigest("sha256:52947cb78b91ad01fe81cd6aef42d1f6817e92b9e6936c1e5aabb7c98514f355"),
+      time: NOW,
+    });
+    expect(verdict.reasons).toEqual([]);
+    expect(verdict.products).toEqual(["foo.tar.gz"]);
+    expect(verdict.warnings).toEqual([]);
+  });
+
+  test("super.layout, signed and at its time, asks for a sublayout that is not verified yet", async () => {
+    const olga = person();
+    const { payload } = readEnvelope(vector("in-toto-golang/super.layout"));
+    const at = async (time: string) =>
+      verifyLayout({
+        layoutEnvelope: await signPayload(payload, [olga], "metablock"),
+        owners: owners(1, olga),
+        evidence: evidence("sub_layout.70ca5750.link"),
+        digest: PACKAGED,
+        time: new Date(time),
+      }).reasons.map(({ code, step }) => [code, step]);
+    expect(await at("2021-03-06T11:54:24Z")).toEqual([["unsupported_sublayout", "sub_layout"]]);
+    expect(await at("2021-03-06T11:54:25Z")).toEqual([["layout_expired", undefined]]);
   });
 
   test("canonical-test.link is canonicalised with its control character raw", () => {
