@@ -23,11 +23,13 @@ export class Heads {
   readonly #publications: Publications;
   readonly #domains = new Lru<Domain>(10_000);
   readonly #known = new Map<number, Known>();
+  /** The newest epoch of each domain that this process has heard of. */
+  readonly #floors = new Map<number, number>();
 
   constructor(pool: Pool, publications: Publications) {
     this.#pool = pool;
     this.#publications = publications;
-    publications.onPublish((domainId) => this.#known.delete(domainId));
+    publications.onPublish((domainId, epoch) => this.seen(domainId, epoch));
     publications.onGap(() => this.#known.clear());
   }
 
@@ -59,6 +61,14 @@ export class Heads {
     return head;
   }
 
+  /** Notes that an epoch is published: nothing older is current any more, even if a look at the database is still under way. */
+  seen(domainId: number, epoch: number): void {
+    if (epoch <= (this.#floors.get(domainId) ?? 0)) return;
+    this.#floors.set(domainId, epoch);
+    const known = this.#known.get(domainId);
+    if (known !== undefined && known.head.epoch < epoch) this.#known.delete(domainId);
+  }
+
   /** Whether this epoch is known, right now, to be the current one. Cheap: hot answers ask each time. */
   isCurrent(domainId: number, epoch: number): boolean {
     const known = this.#known.get(domainId);
@@ -69,9 +79,9 @@ export class Heads {
   }
 
   #remember(head: Head, checkedAt: number): void {
-    const known = this.#known.get(head.domainId);
-    // An answer of the database that was overtaken by a newer one must not win.
-    if (known !== undefined && known.head.epoch > head.epoch) return;
+    // An answer of the database that was overtaken by a publish must not win.
+    if (head.epoch < (this.#floors.get(head.domainId) ?? 0)) return;
+    this.#floors.set(head.domainId, head.epoch);
     this.#known.set(head.domainId, { head, checkedAt, checking: false });
   }
 

@@ -61,14 +61,13 @@ export function createListener(options: AppOptions): Listener {
     visit: Visit,
     code?: string,
   ): void {
-    if (options.isDraining() || (answer.status >= 400 && !request.complete)) {
-      // A body that was refused half-way is not read to its end: the connection cannot be used again.
-      response.setHeader("Connection", "close");
-    }
     if (response.headersSent || response.destroyed) {
+      // The client has gone: nobody is answered, but it was a request.
       metrics.request(request.method ?? "", visit.route, 499, seconds(visit));
       return;
     }
+    // What is left of a refused body is read and thrown away by Node, within its time for the whole request.
+    if (options.isDraining()) response.setHeader("Connection", "close");
     const prepared = prepare(answer);
     if (answer.keepWhile !== undefined && request.method === "GET" && visit.route !== undefined) {
       hot.keep(request.url ?? "", { prepared, route: visit.route, keepWhile: answer.keepWhile });

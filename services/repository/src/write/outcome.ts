@@ -23,7 +23,7 @@ export class RefusedChange extends StemmaError {
 
 /** Waits until a change is decided, as long as a request may; undefined when it still waits then. */
 export async function awaitDecision(
-  { pool, publications, config }: Context,
+  { pool, publications, config, domains }: Context,
   domain: Domain,
   id: number,
   signal: AbortSignal,
@@ -33,7 +33,11 @@ export async function awaitDecision(
     // Subscribed before the look, so that a publish between the two is not missed.
     const heard = publications.next(domain.id, LOOK_AGAIN_MS, signal);
     const state = await readChange(pool, id);
-    if (state?.outcome !== undefined) return state;
+    if (state?.outcome !== undefined) {
+      // The database may have said so before the notification did: whoever is told must also see it.
+      if (state.epoch !== undefined) domains.heads.seen(domain.id, state.epoch);
+      return state;
+    }
     if (performance.now() > until || signal.aborted) return undefined;
     await heard;
   }
