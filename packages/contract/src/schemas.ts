@@ -271,6 +271,16 @@ export const verifyAnswer = z
 export const readinessAnswer = z
   .object({
     ready: z.boolean(),
-    checks: z.array(z.object({ check: z.string(), ok: z.boolean(), detail: z.string().optional() })),
+    checks: z.array(
+      z.object({
+        check: z.string(),
+        ok: z.boolean(),
+        detail: z.string().optional(),
+        partly: z
+          .boolean()
+          .optional()
+          .meta({ description: "It fails for some only: not enough to be not ready." }),
+      }),
+    ),
   })
   .meta({ id: "Readiness" });

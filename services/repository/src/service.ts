@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { checkSchema, checkServer, createPool, type Pool } from "@stemma/store";
+import { Canary } from "./canary/canary.ts";
 import type { Config } from "./config.ts";
 import { Domains } from "./domain/domains.ts";
 import { Heads } from "./domain/heads.ts";
@@ -26,6 +27,8 @@ export interface Context {
   readonly clock: () => Date;
   /** True from the first moment of a shutdown. */
   readonly isDraining: () => boolean;
+  /** Undefined while it is turned off. */
+  readonly canary: () => Canary | undefined;
 }
 
 export interface Overrides {
@@ -64,6 +67,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
     const heads = new Heads(pool, publications);
     const files = new StoredFiles(pool, log, metrics, config.cacheBytes / 2);
     let draining = false;
+    let canary: Canary | undefined;
     const context: Context = {
       config,
       log,
@@ -73,6 +77,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       domains: new Domains(heads, files),
       clock: overrides.clock ?? (() => new Date()),
       isDraining: () => draining,
+      canary: () => canary,
     };
     const listener = createListener({
       config,
@@ -86,6 +91,11 @@ export async function startRepository(config: Config, overrides: Overrides = {})
     const url = await listenOn(server, config);
     log.info({ url, version: VERSION }, "listening");
     const connection = publications;
+    if (config.canarySeconds > 0) {
+      const everyMs = config.canarySeconds * 1000;
+      canary = new Canary({ pool, publications, metrics, log, baseUrl: localUrl(url), everyMs });
+      await canary.start();
+    }
     let stopping: Promise<void> | undefined;
     return {
       url,
@@ -93,6 +103,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       stop() {
         draining = true;
         stopping ??= stop(server, config, log).then(async () => {
+          await canary?.stop();
           await connection.close();
           await pool.end();
           log.info("stopped");
@@ -116,6 +127,11 @@ function listenOn(server: Server, { host, port }: Config): Promise<string> {
       resolve(`http://${host.includes(":") ? `[${host}]` : host}:${taken}`);
     });
   });
+}
+
+/** The address at which this machine reaches itself: one cannot connect to "all addresses". */
+function localUrl(url: string): string {
+  return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
 }
 
 async function stop(server: Server, config: Config, log: Logger): Promise<void> {

@@ -8,6 +8,8 @@ interface Check {
   readonly check: string;
   readonly ok: boolean;
   readonly detail?: string;
+  /** It fails in part: worth an alarm, but the service is of use to others. */
+  readonly partly?: boolean;
 }
 
 /** A signer reports much more often than this; one that has not is taken for gone. */
@@ -20,7 +22,7 @@ export function healthHandlers(context: Context): Pick<Handlers, "livez" | "read
 
     async readyz() {
       const checks = await runChecks(context);
-      const ready = checks.every(({ ok }) => ok);
+      const ready = checks.every(({ ok, partly }) => ok || partly === true);
       context.metrics.ready.set(ready ? 1 : 0);
       return jsonAnswer(ready ? 200 : 503, { ready, checks });
     },
@@ -60,7 +62,26 @@ async function runChecks(context: Context): Promise<Check[]> {
     ok: connected,
     ...(connected ? {} : { detail: "The connection that listens for publishes is down." }),
   });
-  return checks;
+  const canary = checkCanary(context);
+  return canary === undefined ? checks : [...checks, canary];
+}
+
+/**
+ * Not ready when the stock client can follow no domain at all: then the service is at fault. Where only some fail, such as
+ * one whose owners let their root expire, the others must not lose the service over it.
+ */
+function checkCanary({ canary }: Context): Check | undefined {
+  const sightings = canary()?.sightings;
+  if (sightings === undefined) return undefined;
+  const failing = sightings.filter(({ ok }) => !ok);
+  if (failing.length === 0) return { check: "canary", ok: true };
+  const [first] = failing;
+  return {
+    check: "canary",
+    ok: false,
+    partly: failing.length < sightings.length,
+    detail: `A stock TUF client cannot follow ${failing.length} of ${sightings.length} domains; ${first?.domain}: ${first?.fault}`,
+  };
 }
 
 /** Gauges that live in the database: the signer has no port, so it tells the database and we tell on. */

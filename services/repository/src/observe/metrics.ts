@@ -16,6 +16,8 @@ export interface Metrics {
   readonly accepted: Counter<"kind">;
   readonly canaryOk: Gauge<"domain">;
   readonly canaryAt: Gauge<"domain">;
+  readonly canaryDomains: Gauge;
+  readonly canaryFailing: Gauge;
   readonly signers: Gauge;
   readonly signerLastPublish: Gauge;
   readonly signerFailures: Gauge;
@@ -109,6 +111,16 @@ export function createMetrics(): Metrics {
     signerLastPublish: new Gauge({
       name: "stemma_signer_last_publish_timestamp_seconds",
       help: "When any signer last published.",
+      registers,
+    }),
+    canaryDomains: new Gauge({
+      name: "stemma_canary_domains",
+      help: "Domains that the stock TUF client follows.",
+      registers,
+    }),
+    canaryFailing: new Gauge({
+      name: "stemma_canary_failing_domains",
+      help: "Domains that it could not follow in its last round.",
       registers,
     }),
     signers: new Gauge({
