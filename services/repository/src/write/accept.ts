@@ -50,6 +50,9 @@ export async function accept(
     if (published !== undefined && isPublished(published, upload, base)) {
       return { domain: published.domain, changeId: undefined };
     }
+    if (published !== undefined && options.creates) {
+      throw new ServiceError("domain_exists", `The trust domain ${name} exists already, with another root.`);
+    }
     const warnings = await checkUpload(base, upload, {
       time: context.clock(),
       findFile: fileFinder(context, published),

@@ -47,6 +47,9 @@ export async function checkUpload(
     throw new ServiceError("role_missing", "A new trust domain needs root version 1 and targets version 1.");
   }
   for (const { role, metadata } of documentsOf(upload)) {
+    if (signingGroups(base, upload, role).length === 0) {
+      throw new TufError("not_delegated", `targets does not delegate to a project ${role}.`);
+    }
     checkVersion(base, role, metadata);
     if (options.thresholds) checkSignatures(base, upload, role, metadata);
     lintForPublish(metadata, { role, current: currentOf(base, role), time: options.time });
@@ -90,11 +93,8 @@ export function checkVersion(base: Base, role: string, metadata: Metadata): void
 }
 
 function checkSignatures(base: Base, upload: Upload, role: string, metadata: Metadata): void {
-  const groups = signingGroups(base, upload, role);
-  if (groups.length === 0) {
-    throw new TufError("not_delegated", `targets does not delegate to a project ${role}.`);
-  }
-  for (const group of groups) checkThreshold(metadata, role, group.role, group.keys);
+  for (const group of signingGroups(base, upload, role))
+    checkThreshold(metadata, role, group.role, group.keys);
   // The state machine of the client has the last word on a root.
   if (role === "root") walkRoot(base.published?.root, metadata as Metadata<Root>);
 }
