@@ -4,15 +4,19 @@ import { startRepository } from "./service.ts";
 
 /** The process: settings from the environment, one sentence and exit code 2 for a wrong one, an orderly end on SIGTERM. */
 async function main(): Promise<void> {
-  const service = await startRepository(readConfig(process.env));
+  const starting = startRepository(readConfig(process.env));
+  // From the first moment: a signal that comes while the service starts ends it as soon as it stands.
   const stop = () => {
-    service.stop().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
+    starting
+      .then((service) => service.stop())
+      .then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+  await starting;
 }
 
 main().catch((error: unknown) => {
