@@ -5,5 +5,11 @@ import { stripTypeScriptTypes } from "node:module";
 export default {
   process: (source) => ({ code: stripTypeScriptTypes(source) }),
   getCacheKey: (source, path) =>
-    createHash("sha256").update(process.version).update("\0").update(path).update("\0").update(source).digest("hex"),
+    createHash("sha256")
+      .update(process.version)
+      .update("\0")
+      .update(path)
+      .update("\0")
+      .update(source)
+      .digest("hex"),
 };

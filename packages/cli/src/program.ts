@@ -1,8 +1,17 @@
 import { Command } from "commander";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { addDomainCommands } from "./commands/domain.ts";
 import { addKeyCommands } from "./commands/key.ts";
+import { addLayoutCommands } from "./commands/layout.ts";
+import { addProjectCommands } from "./commands/project.ts";
+import { addRecordCommand } from "./commands/record.ts";
+import { addRevokeCommand } from "./commands/revoke.ts";
 import { addRunCommand } from "./commands/run.ts";
+import { addServeCommand } from "./commands/serve.ts";
+import { addShowCommand } from "./commands/show.ts";
 import { addSignCommand } from "./commands/sign.ts";
+import { addTokenCommands } from "./commands/token.ts";
+import { addVerifyCommand } from "./commands/verify.ts";
 
 /** The whole command tree. `docs/cli.md`, shell completion and the tests all read it from here. */
 export function buildProgram(): Command {
@@ -15,8 +24,17 @@ export function buildProgram(): Command {
       "\nExit codes: 0 ok or allow, 1 deny or refused, 2 wrong usage, 3 cannot tell (server or source out of reach).",
     );
   addKeyCommands(program);
+  addDomainCommands(program);
+  addProjectCommands(program);
+  addLayoutCommands(program);
   addSignCommand(program);
   addRunCommand(program);
-  addDomainCommands(program);
+  addRecordCommand(program);
+  addVerifyCommand(program);
+  addShowCommand(program);
+  addRevokeCommand(program);
+  addTokenCommands(program);
+  addServeCommand(program);
+  addCompletionCommand(program);
   return program;
 }

@@ -16,6 +16,7 @@ export type {
   ChangeAnswer,
   DomainAnswer,
   DomainUpload,
+  HistoryAnswer,
   MetadataUpload,
   OnlineKeysAnswer,
   RecordUpload,

@@ -31,6 +31,8 @@ export const LIMITS = {
   pageSize: 100,
   /** Open ceremonies of one domain. */
   openCeremonies: 32,
+  /** Documents of a domain that one history reads. */
+  historyDocuments: 5_000,
   /** Days after which an unfinished ceremony is closed. */
   ceremonyDays: 30,
 } as const;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { digest, domainName, projectName, sha256, time } from "./names.ts";
+import { digest, domainName, projectName, roleName, sha256, time } from "./names.ts";
 import type { Route, RouteAnswer } from "./route.ts";
 import {
   artifactAnswer,
@@ -10,6 +10,7 @@ import {
   domainAnswer,
   domainListAnswer,
   domainUpload,
+  historyAnswer,
   metadataUpload,
   onlineKeysAnswer,
   readinessAnswer,
@@ -231,6 +232,25 @@ export const ROUTES = {
     params: z.strictObject({ domain: domainName, change: z.string().regex(/^[1-9][0-9]{0,17}$/) }),
     query: none,
     answers: { 200: json(changeAnswer, "The change.") },
+  },
+
+  history: {
+    method: "GET",
+    path: "/v1/domains/{domain}/history",
+    tag: "Domains",
+    summary: "Every version of root, targets and projects: who signed it and what it changed",
+    description:
+      "From the stored signed metadata alone, verified again while reading. `role` leaves out the other projects.",
+    authorisation: PUBLIC,
+    params: inDomain,
+    query: z.strictObject({
+      role: roleName.optional().meta({ description: "Root, targets and this project only." }),
+      at: time.optional().meta({ description: "Also who could sign for what at this time." }),
+      digest: digest
+        .optional()
+        .meta({ description: "Also which roles and functionaries this artifact rests on." }),
+    }),
+    answers: { 200: json(historyAnswer, "In the order of publication.") },
   },
 
   // ---- ceremonies ---------------------------------------------------------------------------------------

@@ -268,6 +268,67 @@ export const verifyAnswer = z
   })
   .meta({ id: "ServerVerdict" });
 
+const keyEntry = z.object({ keyId, fingerprint: sha256, keyType: z.string() });
+
+/** Every version of root, targets and projects: who signed it and what it changed. */
+export const historyAnswer = z
+  .object({
+    domain: domainName,
+    verifiedBy: z.literal("server").meta({
+      description:
+        "The server verified every version again while reading. `stemma history` does the same from your pinned root.",
+    }),
+    versions,
+    entries: z.array(
+      z.object({
+        role: roleName,
+        version,
+        epoch: z.int().meta({ description: "The publish that made it current." }),
+        publishedAt: time,
+        expires: z.string(),
+        signers: z.array(keyEntry),
+        threshold: z.int(),
+        fault: z
+          .object({ code: z.string(), message: z.string() })
+          .optional()
+          .meta({ description: "Why this version does not verify; absent when it does." }),
+        changes: z.array(z.object({ kind: z.string(), subject: z.string(), words: z.string() })),
+      }),
+    ),
+    authorities: z
+      .array(
+        z.object({
+          role: roleName,
+          version: z.int(),
+          threshold: z.int(),
+          keys: z.array(keyEntry),
+          expired: z.boolean(),
+          steps: z.array(z.object({ step: z.string(), threshold: z.int(), keys: z.array(keyEntry) })),
+        }),
+      )
+      .optional()
+      .meta({ description: "With `at`: who could sign for what at that time." }),
+    restsOn: z
+      .array(
+        z.object({
+          project: projectName,
+          decision: z.enum(["allow", "deny"]),
+          roles: z.array(z.object({ role: roleName, version: z.int(), expires: z.string() })),
+          steps: z.array(
+            z.object({
+              step: z.string(),
+              functionaries: z.array(z.object({ keyId, fingerprint: sha256 })),
+              links: z.array(sha256),
+            }),
+          ),
+        }),
+      )
+      .optional()
+      .meta({ description: "With `digest`: the roles and functionaries that this artifact rests on." }),
+  })
+  .meta({ id: "History" });
+export type HistoryAnswer = z.infer<typeof historyAnswer>;
+
 export const readinessAnswer = z
   .object({
     ready: z.boolean(),

@@ -1,6 +1,6 @@
 import type { KeyId, PublicKey, SignatureEntry, Signer } from "@stemma/crypto";
 import type { JsonObject, JsonValue } from "@stemma/encoding";
-import { canonicalJson, encodeHex, jsonObject, writeJson } from "@stemma/encoding";
+import { canonicalJson, compareCodePoints, encodeHex, jsonObject, writeJson } from "@stemma/encoding";
 import { TufError } from "./error.ts";
 import type { Delegations, MetaFile, Role, TargetFile, TopLevelRole } from "./model.ts";
 
@@ -71,7 +71,7 @@ export interface TargetsInput {
 /** The `signed` object of targets metadata, of the top level or delegated (TUF 4.5). */
 export function targetsPayload(input: TargetsInput): JsonObject {
   const targets = new Map<string, JsonValue>();
-  for (const [path, { custom, hashes, length }] of input.targets ?? []) {
+  for (const [path, { custom, hashes, length }] of byName(input.targets ?? new Map())) {
     targets.set(path, jsonObject({ custom, hashes, length }));
   }
   return jsonObject({
@@ -91,7 +91,7 @@ export interface SnapshotInput {
 /** The `signed` object of snapshot metadata (TUF 4.4). */
 export function snapshotPayload(input: SnapshotInput): JsonObject {
   const meta = new Map<string, JsonValue>();
-  for (const [role, file] of input.meta) meta.set(`${role}.json`, metaFileJson(file));
+  for (const [role, file] of byName(input.meta)) meta.set(`${role}.json`, metaFileJson(file));
   return jsonObject({ ...base("snapshot", input), meta });
 }
 
@@ -166,6 +166,11 @@ function usableKey(delegations: Delegations, id: KeyId): PublicKey {
   if (key === undefined)
     throw new TufError("unusable_key", `The key ${id} of the delegations cannot be used.`);
   return key;
+}
+
+/** In the order of the canonical form: the same content makes the same bytes, and verifiers need not sort again. */
+function byName<T>(members: ReadonlyMap<string, T>): [string, T][] {
+  return [...members].sort(([a], [b]) => compareCodePoints(a, b));
 }
 
 function base(type: string, input: { readonly version: number; readonly expires: Date }) {

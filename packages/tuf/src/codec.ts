@@ -173,8 +173,9 @@ function readSnapshot(signed: JsonObject): Snapshot {
   const files = asObject(member(signed, "meta", "signed"), "signed.meta");
   const meta = new Map<string, MetaFile>();
   for (const [file, json] of files) {
+    const entry = readMetaFile(json, "an entry of signed.meta");
     // No role has another kind of file name, so nobody can ask for it.
-    if (file.endsWith(".json")) meta.set(file.slice(0, -5), readMetaFile(json, "an entry of signed.meta"));
+    if (file.endsWith(".json")) meta.set(file.slice(0, -5), entry);
   }
   return { type: "snapshot", ...readBase(signed), meta };
 }

@@ -13,12 +13,11 @@ import {
   TOP_LEVEL_ROLES,
 } from "./model.ts";
 
-/** The `signed` part of targets metadata (TUF 4.5). `targets` is optional there, as an empty object may be left out. */
+/** The `signed` part of targets metadata (TUF 4.5). */
 export function readTargets(signed: JsonObject, limits: Limits): Targets {
-  const list = signed.get("targets");
   const targets = new Map<string, TargetFile>();
-  if (list !== undefined) {
-    for (const [path, json] of asObject(list, "signed.targets")) targets.set(path, readTarget(json));
+  for (const [path, json] of asObject(member(signed, "targets", "signed"), "signed.targets")) {
+    targets.set(path, readTarget(json));
   }
   const delegations = signed.get("delegations");
   return {

@@ -10,6 +10,7 @@ import {
   TrustedMetadata,
 } from "../src/index.ts";
 import { Client, codeOf } from "./support/client.ts";
+import { pathsOf, replaceAt } from "./support/mutate.ts";
 import { NOW, Repository } from "./support/repository.ts";
 
 /* The matrix of negative tests, where it touches documents and their bytes: N-13, N-16, N-17, N-20, N-25, N-26, N-30, N-33. */
@@ -382,28 +383,4 @@ function succinct(bitLength: JsonValue) {
       ]),
     );
   };
-}
-
-type Path = readonly (string | number)[];
-
-/** The place of every value in a document. */
-function* pathsOf(value: JsonValue, path: Path = []): Generator<Path> {
-  if (path.length > 0) yield path;
-  if (Array.isArray(value)) {
-    for (const [at, item] of value.entries()) yield* pathsOf(item as JsonValue, [...path, at]);
-  } else if (value instanceof Map) {
-    for (const [name, item] of value as Map<string, JsonValue>) yield* pathsOf(item, [...path, name]);
-  }
-}
-
-function replaceAt(value: JsonValue, path: Path, swap: JsonValue | undefined): JsonValue {
-  const [step, ...rest] = path;
-  if (step === undefined) return swap ?? null;
-  if (Array.isArray(value)) {
-    return (value as JsonValue[]).map((item, at) => (at === step ? replaceAt(item, rest, swap) : item));
-  }
-  const copy = new Map(value as Map<string, JsonValue>);
-  if (rest.length === 0 && swap === undefined) copy.delete(String(step));
-  else copy.set(String(step), replaceAt(copy.get(String(step)) ?? null, rest, swap));
-  return copy;
 }

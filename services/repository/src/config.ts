@@ -141,7 +141,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 }
 
 /** Settings of the other services share the environment; these prefixes are ours alone. */
-const OURS = /^STEMMA_(?:HOST|PORT|BODY|REQUEST|CACHE|CANARY|SHUTDOWN)/;
+const OURS = /^STEMMA_(?:HOST|PORT|DATABASE|BODY|REQUEST|CACHE|CANARY|SHUTDOWN)/;
 
 /** A misspelt name would silently leave the default in force, which may be the less safe value. */
 function refuseMisspelt(

@@ -1,3 +1,4 @@
+import { historyHandlers } from "./history/handlers.ts";
 import type { Handlers } from "./http/handler.ts";
 import { healthHandlers } from "./observe/health.ts";
 import { pageHandlers } from "./pages/handlers.ts";
@@ -23,5 +24,6 @@ export function createHandlers(context: Context): Handlers {
     ...metadataHandlers(context),
     ...ceremonyHandlers(context),
     ...recordHandlers(context),
+    ...historyHandlers(context),
   };
 }

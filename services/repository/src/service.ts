@@ -8,6 +8,7 @@ import { Heads } from "./domain/heads.ts";
 import { Publications } from "./domain/publications.ts";
 import { StoredFiles } from "./domain/stored.ts";
 import { createHandlers } from "./handlers.ts";
+import { HistoryThread } from "./history/thread.ts";
 import { createListener } from "./http/app.ts";
 import { createAuthenticator } from "./http/authenticate.ts";
 import { createHttpServer } from "./http/server.ts";
@@ -23,6 +24,7 @@ export interface Context {
   readonly pool: Pool;
   readonly publications: Publications;
   readonly domains: Domains;
+  readonly histories: HistoryThread;
   /** The time as of which uploads are judged. */
   readonly clock: () => Date;
   /** True from the first moment of a shutdown. */
@@ -75,6 +77,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       pool,
       publications,
       domains: new Domains(heads, files),
+      histories: new HistoryThread(),
       clock: overrides.clock ?? (() => new Date()),
       isDraining: () => draining,
       canary: () => canary,
@@ -104,6 +107,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
         draining = true;
         stopping ??= stop(server, config, log).then(async () => {
           await canary?.stop();
+          await context.histories.stop();
           await connection.close();
           await pool.end();
           log.info("stopped");

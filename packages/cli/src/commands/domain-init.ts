@@ -6,6 +6,7 @@ import { describeMetadata } from "../describe.ts";
 import { CliError } from "../error.ts";
 import { writeOutput } from "../files.ts";
 import { readPublicKeyFile, readPublicKeyFiles } from "../keys.ts";
+import { serverOnlineKey } from "../online-key.ts";
 import { type Outcome, styled } from "../output.ts";
 import { parseExpiry } from "../time.ts";
 
@@ -107,6 +108,6 @@ function checkThreshold(option: string, threshold: number, keys: readonly Public
 }
 
 async function onlineKeyOf(options: InitOptions): Promise<PublicKey> {
-  if (options.onlineKey === undefined) throw new CliError("usage", "Give --online-key.");
-  return readPublicKeyFile(options.onlineKey);
+  if (options.onlineKey !== undefined) return readPublicKeyFile(options.onlineKey);
+  return serverOnlineKey(options);
 }

@@ -1,17 +1,22 @@
 import type { EnvelopeFormat } from "@stemma/in-toto";
 import { type Command, Option } from "commander";
+import type { DomainOptions } from "../api.ts";
 import { findAuthorities, maySign, signingStatus } from "../authority.ts";
-import { act, leaf, withSigner } from "../command.ts";
+import { act, leaf, withDomain, withSigner } from "../command.ts";
 import { CliError } from "../error.ts";
 import { readInput, writeOutput } from "../files.ts";
 import { openSigner, type SignerOptions } from "../keys.ts";
 import { type Line, note, type Outcome, styled } from "../output.ts";
+import { signCeremony } from "../sign-ceremony.ts";
 import { hasSigned, readSignable, type Signable } from "../signable.ts";
 import { short } from "../text.ts";
 
 /** `stemma sign`: one person's signature, after showing what it is given for. */
 export function addSignCommand(program: Command): void {
-  const sign = withSigner(leaf(program, "sign [file]", "Add a signature to a draft on disk"))
+  const sign = withDomain(
+    withSigner(leaf(program, "sign [file]", "Add a signature to a draft on disk, or to a ceremony")),
+  )
+    .option("--ceremony <id>", "sign what is open in this ceremony of --domain")
     .option(
       "--signers-from <file>",
       "root.json or targets.json that says who may sign (default: one beside the file)",
@@ -26,7 +31,8 @@ export function addSignCommand(program: Command): void {
   act(sign, signCommand);
 }
 
-interface SignOptions extends SignerOptions {
+interface SignOptions extends SignerOptions, DomainOptions {
+  readonly ceremony?: string;
   readonly signersFrom?: string;
   readonly role?: string;
   readonly anyKey?: boolean;
@@ -34,8 +40,12 @@ interface SignOptions extends SignerOptions {
 }
 
 async function signCommand(options: SignOptions, file: string | undefined): Promise<Outcome> {
-  if (file === undefined) throw new CliError("usage", "Name the file to sign.");
-  return signFile(options, file);
+  const { ceremony } = options;
+  if ((file === undefined) === (ceremony === undefined)) {
+    throw new CliError("usage", "Name either a file to sign or a --ceremony.");
+  }
+  if (ceremony !== undefined) return signCeremony({ ...options, ceremony });
+  return signFile(options, file ?? "");
 }
 
 async function signFile(options: SignOptions, file: string): Promise<Outcome> {

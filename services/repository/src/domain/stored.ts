@@ -8,6 +8,7 @@ import {
   readMetadata,
   readMetadataOf,
   readTargetFile,
+  readTargetFiles,
   type StoredMetadata,
 } from "@stemma/store";
 import type { Logger } from "../observe/log.ts";
@@ -76,6 +77,18 @@ export class StoredFiles {
     return bytes && this.#admit(key, bytes, sha256 as Sha256Hex);
   }
 
+  /** Several target files in one round trip, past the cache: for histories. What is not there is missing. */
+  async targets(domainId: number, wanted: readonly Sha256Hex[]): Promise<ReadonlyMap<Sha256Hex, Uint8Array>> {
+    const found = await readTargetFiles(this.#pool, domainId, wanted);
+    for (const [sha256, bytes] of found) this.#check(`${domainId} t ${sha256}`, bytes, sha256);
+    return found;
+  }
+
+  /** Checks a document that was read past the cache. Throws `stored_bytes_damaged`. */
+  check({ role, version, bytes, sha256 }: StoredMetadata): void {
+    this.#check(`${version}.${role}`, bytes, sha256);
+  }
+
   /** One piece of evidence, or undefined. */
   async evidence(domainId: number, sha256: string): Promise<StoredBytes | undefined> {
     const key = `${domainId} e ${sha256}`;
@@ -110,13 +123,17 @@ export class StoredFiles {
   }
 
   #admit(key: string, bytes: Uint8Array, sha256: Sha256Hex): StoredBytes {
+    this.#check(key, bytes, sha256);
+    const stored = { bytes, sha256 };
+    this.#cache.set(key, stored, bytes.length + key.length + 256);
+    return stored;
+  }
+
+  #check(key: string, bytes: Uint8Array, sha256: Sha256Hex): void {
     if (createHash("sha256").update(bytes).digest("hex") !== sha256) {
       this.#metrics.damaged.inc();
       this.#log.fatal({ stored: key, sha256 }, "stored bytes do not have their sha256");
       throw new ServiceError("stored_bytes_damaged", "The stored bytes are not those that were published.");
     }
-    const stored = { bytes, sha256 };
-    this.#cache.set(key, stored, bytes.length + key.length + 256);
-    return stored;
   }
 }

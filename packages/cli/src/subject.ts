@@ -1,0 +1,106 @@
+import { stat } from "node:fs/promises";
+import { type Digest, EncodingError, parseDigest } from "@stemma/encoding";
+import { isImageLayout, openImageLayout, parseReference, pullImage } from "@stemma/oci";
+import { isLoopback } from "./api.ts";
+import { hashAndSize } from "./artifacts.ts";
+import { CliError } from "./error.ts";
+import { unreadable } from "./files.ts";
+import { progress } from "./output.ts";
+
+/** What is asked about: a digest that came from bytes that were checked here, or from the user. */
+export interface Subject {
+  readonly kind: "digest" | "file" | "image-layout" | "registry";
+  readonly digest: Digest;
+  /** Bytes of the artifact itself; for an image, of its manifest. */
+  readonly size: number | undefined;
+  readonly mediaType: string | undefined;
+  readonly artifactType: string | undefined;
+}
+
+export interface SubjectOptions {
+  readonly plainHttp?: boolean;
+}
+
+/**
+ * Finds the digest of `sha256:…`, of a file, of an OCI image layout (every blob of it is checked), or of
+ * `oci:HOST/REPOSITORY:TAG` (pulled, and every blob checked). Nothing that a registry says of its own content is believed.
+ *
+ * Throws `usage`, `file_unreadable`, OciError.
+ */
+export async function findSubject(what: string, options: SubjectOptions): Promise<Subject> {
+  if (what.startsWith("oci:")) return pullSubject(what.slice(4), options);
+  if (/^sha(?:256|512):/.test(what)) return ofDigest(what);
+  const found = await stat(what).catch((error: unknown) => {
+    throw unreadable(what, error);
+  });
+  if (found.isDirectory()) {
+    if (!(await isImageLayout(what))) {
+      throw new CliError("usage", `${what} is a folder, but no OCI image layout.`);
+    }
+    const { manifest } = await openImageLayout(what);
+    return { kind: "image-layout", size: manifest.bytes.length, ...manifestParts(manifest) };
+  }
+  progress(`Hashing ${what}…`);
+  const { sha256, size } = await hashAndSize(what);
+  return {
+    kind: "file",
+    digest: parseDigest(`sha256:${sha256}`),
+    size,
+    mediaType: guessMediaType(what),
+    artifactType: undefined,
+  };
+}
+
+/** Reads a digest that the user typed. Throws `usage`. */
+export function asDigest(text: string): Digest {
+  try {
+    return parseDigest(text);
+  } catch (error) {
+    if (error instanceof EncodingError) throw new CliError("usage", error.message, { cause: error });
+    throw error;
+  }
+}
+
+function ofDigest(text: string): Subject {
+  return {
+    kind: "digest",
+    digest: asDigest(text),
+    size: undefined,
+    mediaType: undefined,
+    artifactType: undefined,
+  };
+}
+
+async function pullSubject(text: string, options: SubjectOptions): Promise<Subject> {
+  const reference = parseReference(text);
+  const plainHttp = options.plainHttp === true;
+  if (plainHttp && !isLoopback(reference.host.replace(/:\d+$/, ""))) {
+    throw new CliError(
+      "usage",
+      `--plain-http is for registries on this machine; ${reference.host} is another.`,
+    );
+  }
+  progress(`Pulling ${text}…`);
+  const manifest = await pullImage(reference, { plainHttp });
+  return { kind: "registry", size: manifest.bytes.length, ...manifestParts(manifest) };
+}
+
+function manifestParts(manifest: Pick<Subject, "digest" | "artifactType"> & { readonly mediaType: string }) {
+  const { digest, mediaType, artifactType } = manifest;
+  return { digest, mediaType, artifactType };
+}
+
+const MEDIA_TYPES: readonly (readonly [string, string])[] = [
+  [".tar.gz", "application/gzip"],
+  [".tgz", "application/gzip"],
+  [".gz", "application/gzip"],
+  [".tar", "application/x-tar"],
+  [".zip", "application/zip"],
+  [".json", "application/json"],
+  [".js", "text/javascript"],
+  [".mjs", "text/javascript"],
+];
+
+function guessMediaType(path: string): string {
+  return MEDIA_TYPES.find(([ending]) => path.endsWith(ending))?.[1] ?? "application/octet-stream";
+}
