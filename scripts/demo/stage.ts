@@ -47,6 +47,7 @@ export class Stage {
       STEMMA_DATA_DIR: this.dataDirectory,
       STEMMA_DOMAIN: "example",
       STEMMA_CACHE: join(folder, "cache"),
+      STEMMA_ROOT: join(folder, "domain", "root.json"),
       // The owners of these keys are all this one person; real ones type theirs.
       STEMMA_PASSPHRASE: "correct horse battery staple",
       NO_COLOR: "1",
