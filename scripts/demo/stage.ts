@@ -2,11 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { MemoryRegistry } from "../../test/support/registry.ts";
+import { type RunningService, repositoryRoot, startService } from "../../test/support/service.ts";
 
-export const repositoryRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const CLI = join(repositoryRoot, "packages/cli/src/main.ts");
 
 /** What a command said. */
@@ -26,24 +25,23 @@ export class Stage {
   readonly dataDirectory: string;
   readonly registryA: MemoryRegistry;
   readonly registryB: MemoryRegistry;
-  private readonly stopService: () => Promise<void>;
+  private readonly service: RunningService;
   private readonly environment: NodeJS.ProcessEnv;
   token = "";
 
   private constructor(
     folder: string,
-    server: string,
-    stopService: () => Promise<void>,
+    service: RunningService,
     registries: readonly [MemoryRegistry, MemoryRegistry],
   ) {
     this.folder = folder;
-    this.server = server;
-    this.stopService = stopService;
+    this.service = service;
+    this.server = service.url;
     this.dataDirectory = join(folder, "data");
     [this.registryA, this.registryB] = registries;
     this.environment = {
       ...process.env,
-      STEMMA_SERVER: server,
+      STEMMA_SERVER: service.url,
       STEMMA_DATA_DIR: this.dataDirectory,
       STEMMA_DOMAIN: "example",
       STEMMA_CACHE: join(folder, "cache"),
@@ -58,14 +56,13 @@ export class Stage {
     const folder = await mkdtemp(join(tmpdir(), "stemma-demo-"));
     await mkdir(join(folder, "keys"));
     const registries = [await MemoryRegistry.start(), await MemoryRegistry.start()] as const;
-    const { server, stop } = await startService(join(folder, "data"));
-    return new Stage(folder, server, stop, registries);
+    return new Stage(folder, await startService(join(folder, "data")), registries);
   }
 
   async close(): Promise<void> {
     await this.registryA.stop();
     await this.registryB.stop();
-    await this.stopService();
+    await this.service.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
 
@@ -113,29 +110,4 @@ export class Stage {
   async stemmaJson<T>(...args: string[]): Promise<T> {
     return JSON.parse(await this.stemma(...args, "--json")) as T;
   }
-}
-
-/** Starts `npm start` on a free port, as a process of its own. */
-async function startService(dataDirectory: string): Promise<{ server: string; stop: () => Promise<void> }> {
-  const child = spawn(process.execPath, [join(repositoryRoot, "services/standalone/src/main.ts")], {
-    cwd: repositoryRoot,
-    env: { ...process.env, STEMMA_DATA_DIR: dataDirectory, STEMMA_PORT: "0", STEMMA_LOG_LEVEL: "error" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = once(child, "exit");
-  const stop = async (): Promise<void> => {
-    if (child.exitCode === null) child.kill("SIGTERM");
-    await ended;
-  };
-  let text = "";
-  const started = new Promise<string>((resolve) => {
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-      const address = /Stemma is running at (\S+)/.exec(text)?.[1];
-      if (address !== undefined) resolve(address);
-    });
-  });
-  const server = await Promise.race([started, ended.then(() => undefined)]);
-  if (server !== undefined) return { server, stop };
-  throw new Error(`Stemma did not start:\n${text}`);
 }

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { type PublicKey, publicKeyFromPem, sha256 } from "@stemma/crypto";
 import { assembleEnvelope, type StepContent, writeLayout } from "@stemma/in-toto";
 import { copyImage, openImageLayout, parseReference, pushImage } from "@stemma/oci";
+import { repositoryRoot } from "../../test/support/service.ts";
 import { listSourceFiles } from "./source-files.ts";
-import { repositoryRoot, type Stage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
 /** What the story made, for the attacks and for whoever goes on. */
 export interface Release {

@@ -1,0 +1,131 @@
+import { readPublicKey, type Signer, sha256 } from "@stemma/crypto";
+import { type Digest, encodeBase64, fromPlain, utf8 } from "@stemma/encoding";
+import { signLayout, signLink } from "@stemma/in-toto";
+import { layoutPath, projectPaths } from "@stemma/lineage";
+import { rootPayload, signPayload, targetsPayload } from "@stemma/tuf";
+import { artifacts, days, digestOf, newSigner } from "./domain.ts";
+import { type RunningService, stemmaJson } from "./service.ts";
+
+/** A trust domain on a running service: one key each, a project `app` whose layout has one step. */
+export class LiveDomain {
+  readonly name = "live";
+  readonly url: string;
+  readonly root: Uint8Array;
+  private readonly functionary: Signer;
+
+  private constructor(url: string, root: Uint8Array, functionary: Signer) {
+    this.url = url;
+    this.root = root;
+    this.functionary = functionary;
+  }
+
+  /** Creates it through the HTTP API, with a token that the CLI makes. */
+  static async create(service: RunningService): Promise<LiveDomain> {
+    const { token } = await stemmaJson<{ token: string }>(
+      ["token", "new", "--name", "test", "--scope", "domain:create"],
+      { STEMMA_DATA_DIR: service.dataDirectory },
+    );
+    const announced = (await (await fetch(`${service.url}/v1/online-keys`)).json()) as {
+      keys: { key: unknown }[];
+    };
+    const online = { keys: [readPublicKey(fromPlain(announced.keys[0]?.key), "key")], threshold: 1 };
+    const [owner, functionary] = [newSigner(), newSigner()];
+    const owners = { keys: [owner.publicKey], threshold: 1 };
+    const expires = days(new Date(), 80);
+
+    const layout = await signLayout(
+      {
+        expires,
+        steps: [
+          {
+            name: "build",
+            threshold: 1,
+            functionaries: [functionary.publicKey],
+            expectedProducts: [
+              ["CREATE", "*"],
+              ["DISALLOW", "*"],
+            ],
+          },
+        ],
+      },
+      [owner],
+    );
+    const root = await signPayload(
+      rootPayload({
+        version: 1,
+        expires,
+        roles: { root: owners, targets: owners, timestamp: online, snapshot: online },
+      }),
+      [owner],
+    );
+    const targets = targetsPayload({
+      version: 1,
+      expires,
+      delegations: {
+        roles: [
+          { name: "app", ...owners, terminating: true, paths: [projectPaths("app")] },
+          { name: "artifacts", ...online, terminating: true, paths: ["sha256/*", "sha512/*"] },
+        ],
+      },
+    });
+    const project = targetsPayload({
+      version: 1,
+      expires: days(new Date(), 28),
+      targets: new Map([
+        [
+          layoutPath("app"),
+          { length: layout.length, hashes: new Map([["sha256", sha256(layout)]]), custom: undefined },
+        ],
+      ]),
+    });
+    const domain = new LiveDomain(service.url, root, functionary);
+    await domain.post(
+      "/v1/domains?wait=published",
+      {
+        name: domain.name,
+        metadata: [
+          { role: "root", bytes: encodeBase64(root) },
+          { role: "targets", bytes: encodeBase64(await signPayload(targets, [owner])) },
+          { role: "app", bytes: encodeBase64(await signPayload(project, [owner])) },
+        ],
+        files: [encodeBase64(layout)],
+      },
+      token,
+    );
+    return domain;
+  }
+
+  /** A digest and a signed link that makes it, ready to be recorded. */
+  async link(name: string): Promise<{ readonly digest: Digest; readonly link: Uint8Array }> {
+    const digest = digestOf(utf8(name));
+    const products = artifacts({ artifact: digest });
+    const link = await signLink({ name: "build", command: ["build"], materials: new Map(), products }, [
+      this.functionary,
+    ]);
+    return { digest, link };
+  }
+
+  /** Records a link; with `wait`, the answer comes when clients can see it. */
+  async record(item: { readonly digest: Digest; readonly link: Uint8Array }, wait = true): Promise<unknown> {
+    const query = wait ? "?wait=published" : "";
+    return this.post(`/v1/domains/${this.name}/artifacts/${item.digest}${query}`, {
+      descriptor: { mediaType: "application/octet-stream", size: 10 },
+      project: "app",
+      evidence: [encodeBase64(item.link)],
+    });
+  }
+
+  private async post(path: string, body: unknown, token?: string): Promise<unknown> {
+    const response = await fetch(this.url + path, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path} answered ${response.status}: ${text}`);
+    return JSON.parse(text);
+  }
+}
