@@ -3,14 +3,38 @@
  * `npm run bench -- --json` prints the same as one JSON document; `-- codec verdict` measures some groups only.
  */
 import { cpus } from "node:os";
+import { readRunning } from "@stemma/store";
+import { LiveDomain } from "../support/live-domain.ts";
+import { type RunningService, startService } from "../support/service.ts";
 import { codecFigures } from "./codec.ts";
+import { httpFigures } from "./http.ts";
+import { publishFigures } from "./publish.ts";
 import { type Figure, table } from "./report.ts";
 import { verdictFigures } from "./verdict.ts";
 
 const groups: Record<string, () => Promise<Figure[]>> = {
   codec: codecFigures,
   verdict: verdictFigures,
+  publish: () =>
+    onService(async (service, domain) => {
+      const running = await readRunning(service.dataDirectory);
+      if (running?.databaseUrl === undefined) throw new Error("The service has not announced its database.");
+      return publishFigures(domain, running.databaseUrl);
+    }),
+  http: () => onService((_service, domain) => httpFigures(domain)),
 };
+
+/** Runs a measurement against `npm start` as it is, with a trust domain of 64 bins. */
+async function onService(
+  measure: (service: RunningService, domain: LiveDomain) => Promise<Figure[]>,
+): Promise<Figure[]> {
+  const service = await startService();
+  try {
+    return await measure(service, await LiveDomain.create(service));
+  } finally {
+    await service.stop();
+  }
+}
 
 const args = process.argv.slice(2);
 const asJson = args.includes("--json");
