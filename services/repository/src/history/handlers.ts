@@ -1,7 +1,13 @@
 import { drive } from "@stemma/client";
 import { type HistoryAnswer, isProjectName, LIMITS, ServiceError } from "@stemma/contract";
 import { type Digest, parseDigest } from "@stemma/encoding";
-import { type HistoryDocument, LineageError, verifyFromRoot } from "@stemma/lineage";
+import {
+  type Authority,
+  type HistoryDocument,
+  type HistoryEntry,
+  LineageError,
+  verifyFromRoot,
+} from "@stemma/lineage";
 import { readVersions } from "@stemma/store";
 import { TufError } from "@stemma/tuf";
 import type { Published } from "../domain/domains.ts";
@@ -33,11 +39,35 @@ export function historyHandlers(context: Context): Pick<Handlers, "history"> {
         verifiedBy: "server",
         versions: versionsOf(published.head),
         entries: entries as unknown as HistoryAnswer["entries"],
-        ...(authorities === undefined ? {} : { authorities: authorities as unknown as HistoryAnswer["authorities"] }),
+        ...(authorities === undefined
+          ? {}
+          : { authorities: authorities as unknown as HistoryAnswer["authorities"] }),
         ...(restsOn === undefined ? {} : { restsOn }),
       };
       return jsonAnswer(200, answer);
     },
+  };
+}
+
+/** As the contract writes it: what does not apply is absent. */
+function toEntry({ fault, signers, changes, ...entry }: HistoryEntry): HistoryAnswer["entries"][number] {
+  return {
+    ...entry,
+    signers: [...signers],
+    changes: [...changes],
+    ...(fault === undefined ? {} : { fault: { ...fault } }),
+  };
+}
+
+function toAuthority({
+  keys,
+  steps,
+  ...authority
+}: Authority): NonNullable<HistoryAnswer["authorities"]>[number] {
+  return {
+    ...authority,
+    keys: [...keys],
+    steps: steps.map((step) => ({ ...step, keys: [...step.keys] })),
   };
 }
 
