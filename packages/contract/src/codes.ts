@@ -3,6 +3,7 @@ import type { CryptoCode } from "@stemma/crypto";
 import type { EncodingCode } from "@stemma/encoding";
 import type { InTotoCode } from "@stemma/in-toto";
 import type { LineageCode } from "@stemma/lineage";
+import type { OciCode } from "@stemma/oci";
 import type { TufCode } from "@stemma/tuf";
 import type { ServiceCode } from "./service-error.ts";
 
@@ -14,6 +15,7 @@ export type ProblemCode =
   | InTotoCode
   | LineageCode
   | ClientCode
+  | OciCode
   | ServiceCode;
 
 export interface ProblemKind {
@@ -206,6 +208,41 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   source_too_slow: kind(504, "Source too slow", "Try again later."),
   bad_bundle: kind(422, "Bad bundle", "Fetch the bundle again."),
   cache_unusable: kind(500, "Cache unusable", "Give the client a folder that it can write to."),
+
+  // ---- @stemma/oci: images and registries ---------------------------------------------------------------
+  bad_reference: kind(400, "Bad image reference", "Write HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST."),
+  bad_manifest: kind(
+    422,
+    "Not an image manifest",
+    "Push the image again with a tool that writes OCI manifests.",
+  ),
+  bad_image_layout: kind(
+    422,
+    "Not an OCI image layout",
+    "Name a folder with oci-layout, index.json and one image.",
+  ),
+  blob_missing: kind(422, "Blob missing", "Pull the image again, or from another registry."),
+  blob_digest_mismatch: kind(
+    422,
+    "Other bytes than the digest",
+    "Do not use them; pull from another registry and tell its operator.",
+  ),
+  manifest_not_found: kind(404, "No such image", "Check the repository, the tag and the digest."),
+  manifest_digest_mismatch: kind(
+    422,
+    "Another manifest than asked for",
+    "Do not use it; pull from another registry.",
+  ),
+  registry_unreachable: kind(
+    502,
+    "Registry out of reach",
+    "Check the address; a registry without TLS needs --plain-http.",
+  ),
+  registry_refused: kind(
+    502,
+    "Registry refused",
+    "Check that the registry lets this machine read the repository.",
+  ),
 
   // ---- the request itself -------------------------------------------------------------------------------
   malformed_request: kind(400, "Not HTTP/1.1", "Send a well-formed HTTP/1.1 request."),
