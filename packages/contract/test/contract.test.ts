@@ -4,6 +4,7 @@ import { CRYPTO_CODES } from "@stemma/crypto";
 import { ENCODING_CODES } from "@stemma/encoding";
 import { IN_TOTO_CODES } from "@stemma/in-toto";
 import { LINEAGE_CODES } from "@stemma/lineage";
+import { OCI_CODES } from "@stemma/oci";
 import { TUF_CODES } from "@stemma/tuf";
 import {
   isDomainName,
@@ -27,6 +28,7 @@ describe("codes", () => {
     ...IN_TOTO_CODES,
     ...LINEAGE_CODES,
     ...CLIENT_CODES,
+    ...OCI_CODES,
     ...SERVICE_CODES,
   ]);
 

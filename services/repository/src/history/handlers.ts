@@ -38,10 +38,8 @@ export function historyHandlers(context: Context): Pick<Handlers, "history"> {
         domain: published.domain.name,
         verifiedBy: "server",
         versions: versionsOf(published.head),
-        entries: entries as unknown as HistoryAnswer["entries"],
-        ...(authorities === undefined
-          ? {}
-          : { authorities: authorities as unknown as HistoryAnswer["authorities"] }),
+        entries: entries.map(toEntry),
+        ...(authorities === undefined ? {} : { authorities: authorities.map(toAuthority) }),
         ...(restsOn === undefined ? {} : { restsOn }),
       };
       return jsonAnswer(200, answer);
