@@ -97,6 +97,11 @@ async function play(): Promise<boolean> {
     if (!refused) process.stdout.write(indent(`exit code ${said.exitCode}\n${said.stdout}${said.stderr}`));
   }
 
+  title("7. Who could sign for what, and who changed that, verified again from the pinned root");
+  const history = await stage.run(["history", "--root", release.rootFile]);
+  good &&= history.exitCode === 0;
+  process.stdout.write(indent(history.stdout + (history.exitCode === 0 ? "" : history.stderr)));
+
   const seconds = ((performance.now() - started) / 1000).toFixed(0);
   title(
     good

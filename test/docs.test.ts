@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import type { Command } from "commander";
 import { buildProgram } from "../packages/cli/src/index.ts";
+import { cliReferencePage } from "./support/cli-reference.ts";
 import { reasonCodesPage } from "./support/reason-codes.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -81,6 +82,10 @@ function faultsOf(words: readonly string[]): string[] {
     .filter((option) => !known.has(option.split("=")[0]))
     .map((option) => `${line}: no option ${option}`);
 }
+
+test("the reference of the command is its command tree", () => {
+  expect(textOf("docs/cli.md")).toBe(cliReferencePage());
+});
 
 test("the reason codes are the ones in the code", () => {
   expect(textOf("docs/reason-codes.md")).toBe(reasonCodesPage());

@@ -161,7 +161,18 @@ export function attacks(
         const evil = stage.path("evil-artifact");
         await writeFile(evil, "malware");
         mirror.lie = await takeOver(stage, release, parseDigest(`sha256:${sha256(await readFile(evil))}`));
-        return verify(evil, ...throughMirror);
+        // In a cache of its own: after the thief's timestamp, the true one would be a rollback, and rightly so.
+        const args = [
+          "verify",
+          evil,
+          "--root",
+          release.rootFile,
+          "--project",
+          "stemma",
+          "--json",
+          ...throughMirror,
+        ];
+        return stage.run(args, { STEMMA_CACHE: stage.path("victim") });
       },
     },
   ];

@@ -11,7 +11,7 @@ export function reasonCodesPage(): string {
 
 Every refusal has one of these codes, in verdicts, in the command's output and in problem documents. Codes are stable: one
 that has been released keeps its meaning. The status is the one that the HTTP API answers with. Written by
-\`node scripts/write-reason-codes.ts\` from \`packages/contract/src/codes.ts\`.
+\`node scripts/write-references.ts\` from \`packages/contract/src/codes.ts\`.
 
 | Code | HTTP | What | What to do |
 |---|---|---|---|

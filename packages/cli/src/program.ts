@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDomainCommands } from "./commands/domain.ts";
+import { addHistoryCommand } from "./commands/history.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLayoutCommands } from "./commands/layout.ts";
 import { addProjectCommands } from "./commands/project.ts";
@@ -32,6 +33,7 @@ export function buildProgram(): Command {
   addRecordCommand(program);
   addVerifyCommand(program);
   addShowCommand(program);
+  addHistoryCommand(program);
   addRevokeCommand(program);
   addTokenCommands(program);
   addServeCommand(program);
