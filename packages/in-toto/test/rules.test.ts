@@ -373,7 +373,7 @@ describe("the other rules", () => {
 });
 
 test("rules agree with a model that follows the specification's sentences", () => {
-  const names = ["a", "b", "d/a", "d/b"];
+  const names = ["a", "b", "d/a", "d/b", "e/a"];
   const contents = fc.dictionary(fc.constantFrom(...names), fc.constantFrom("1", "2"));
   const pattern = fc.constantFrom("*", "a", "b", "d/*", "?", "*a");
   const simple = fc
