@@ -81,7 +81,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Invalid threshold",
     "A threshold is at least 1 and at most the number of distinct keys.",
   ),
-  limit_exceeded: kind(422, "Beyond a limit", "See docs/limits.md."),
+  limit_exceeded: kind(422, "Beyond a limit", "The limits are in docs/configuration.md."),
   no_strong_digest: kind(422, "No strong digest", "List files with sha256."),
   threshold_not_met: kind(
     422,

@@ -1,3 +1,4 @@
+import { BUNDLE_TYPE } from "@stemma/client";
 import { z } from "zod";
 import { digest, domainName, projectName, roleName, sha256, time } from "./names.ts";
 import type { Route, RouteAnswer } from "./route.ts";
@@ -266,6 +267,7 @@ export const ROUTES = {
     answers: {
       200: json(ceremonyAnswer, "The same ceremony is open already; its signatures were merged."),
       201: json(ceremonyAnswer, "The ceremony is open."),
+      202: json(ceremonyAnswer, "Every threshold is met already; the signer publishes the change next."),
     },
   },
   createCeremony: {
@@ -283,6 +285,7 @@ export const ROUTES = {
     answers: {
       200: json(ceremonyAnswer, "The same ceremony is open already; its signatures were merged."),
       201: json(ceremonyAnswer, "The ceremony is open."),
+      202: json(ceremonyAnswer, "Every threshold is met already; the signer publishes the change next."),
     },
   },
   listCeremonies: {
@@ -359,7 +362,7 @@ export const ROUTES = {
     params: ofArtifact,
     query: forProject,
     answers: {
-      200: bytes("application/vnd.stemma.bundle+json", "The bundle; its format is in docs/bundle.md."),
+      200: bytes(BUNDLE_TYPE, "The bundle; its format is in docs/bundle.md."),
     },
   },
   verifyArtifact: {

@@ -256,15 +256,36 @@ export const artifactAnswer = z
   .meta({ id: "Artifact" });
 export type ArtifactAnswer = z.infer<typeof artifactAnswer>;
 
+const reason = z.looseObject({ code: z.string(), message: z.string(), step: z.string().optional() });
+
+/** The verdict document (docs/verdict.md). Loose: members may join without a new name of the type. */
+export const verdict = z
+  .looseObject({
+    type: z.string(),
+    decision: z.enum(["allow", "deny"]),
+    digest,
+    project: projectName,
+    time,
+    pinnedRoot: sha256,
+    reasons: z.array(reason).meta({ description: "Empty exactly when the decision is allow." }),
+    warnings: z.array(reason),
+    freshness: z.looseObject({
+      roles: z.array(z.object({ role: roleName, version: z.int(), expires: time })),
+      layoutExpires: time.optional(),
+      validUntil: time.optional().meta({ description: "The verdict holds for no longer than this." }),
+    }),
+    record: z.looseObject({}).optional(),
+    lineage: z.looseObject({}).optional().meta({ description: "The trace: steps, links, rules." }),
+  })
+  .meta({ id: "Verdict", description: "The format is in docs/verdict.md." });
+
 export const verifyAnswer = z
   .object({
     verifiedBy: z.literal("server"),
     notice: z.string().meta({
       description: "Why this answer is no substitute for a verification of your own from a pinned root.",
     }),
-    verdict: z
-      .looseObject({})
-      .meta({ description: "The verdict document; its format is in docs/verdict.md." }),
+    verdict,
   })
   .meta({ id: "ServerVerdict" });
 

@@ -114,6 +114,37 @@ describe("from a signed root to a verified artifact", () => {
   });
 });
 
+describe("two domains", () => {
+  test("share nothing: what one has does not exist in the other (N-64)", async () => {
+    const other = await world.createDomain();
+    const { digest } = await world.record(domain, people, "only here");
+    const shown = await world.get(`/v1/domains/${domain}/artifacts/${digest}`);
+    const [{ sha256: evidence }] = shown.json.record.evidence;
+    const layout = (await world.get(`/${domain}/metadata/1.app.json`)).json.signed.targets[layoutPath("app")];
+    const { reply } = await world.record(domain, people, "a change");
+    const absent = [
+      [`/v1/domains/${other.name}/artifacts/${digest}`, "artifact_unknown"],
+      [`/v1/domains/${other.name}/artifacts/${digest}/bundle?project=app`, "artifact_unknown"],
+      [`/v1/domains/${other.name}/evidence/${evidence}`, "unknown_evidence"],
+      [`/v1/domains/${other.name}/changes/${reply.json.change}`, "unknown_change"],
+      [`/${other.name}/targets/projects/app/${layout.hashes.sha256}.layout.json`, "unknown_target"],
+      [`/${other.name}/metadata/2.app.json`, "unknown_metadata"],
+    ] as const;
+    for (const [path, code] of absent) {
+      expect(await world.get(path)).toMatchObject({ status: 404, json: { code } });
+    }
+    // The functionaries and owners of one are strangers to the other.
+    const { size, evidence: links } = await people.links("only here");
+    const body = { descriptor: { mediaType: "application/gzip", size }, project: "app", evidence: links };
+    const record = await world.post(`/v1/domains/${other.name}/artifacts/${digest}`, body);
+    expect(record).toMatchObject({ status: 403, json: { code: "functionary_not_authorized" } });
+    const targets = await world.post(`/v1/domains/${other.name}/metadata`, {
+      metadata: [await people.targetsDocument(2)],
+    });
+    expect(targets).toMatchObject({ status: 422, json: { code: "threshold_not_met" } });
+  });
+});
+
 describe("the read view", () => {
   test("a stock TUF client follows the domain and finds the layout", async () => {
     const folder = await mkdtemp(join(tmpdir(), "stock-"));

@@ -1,3 +1,4 @@
+import { problemSchema, ROUTES, type Route } from "@stemma/contract";
 import { generatePrivateKey, type Signer, signerFromPem } from "@stemma/crypto";
 import { encodeBase64 } from "@stemma/encoding";
 import { layoutPath } from "@stemma/lineage";
@@ -21,6 +22,29 @@ export interface Reply {
   readonly bytes: Buffer;
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes
   readonly json: any;
+}
+
+/** Every JSON answer that any test sees has the form that the contract promises. */
+function checkContract(method: string, path: string, status: number, json: unknown): void {
+  if (status >= 400 && status !== 503) {
+    problemSchema.parse(json);
+    return;
+  }
+  const pathname = path.split("?", 1)[0] ?? "";
+  const routes: readonly Route[] = Object.values(ROUTES);
+  const route = routes.find(
+    (candidate) =>
+      candidate.method === method &&
+      new RegExp(`^${candidate.path.replace(/\{\+\w+\}/g, ".+").replace(/\{\w+\}/g, "[^/]+")}$`).test(
+        pathname,
+      ),
+  );
+  if (route === undefined)
+    throw new Error(`${method} ${pathname} answered ${status} and is not in the table.`);
+  const answer = route.answers[status];
+  if (answer === undefined)
+    throw new Error(`${method} ${route.path} answered ${status}, which the table does not list.`);
+  answer.schema?.parse(json);
 }
 
 /** A real database, a real signer and a real repository service, on real sockets. */
@@ -92,12 +116,9 @@ export class World {
     const response = await fetch(this.service.url + path, { method, redirect: "manual", ...options });
     const bytes = Buffer.from(await response.arrayBuffer());
     const type = response.headers.get("content-type") ?? "";
-    return {
-      status: response.status,
-      headers: response.headers,
-      bytes,
-      json: type.includes("json") && bytes.length > 0 ? JSON.parse(bytes.toString("utf8")) : undefined,
-    };
+    const json = type.includes("json") && bytes.length > 0 ? JSON.parse(bytes.toString("utf8")) : undefined;
+    if (json !== undefined) checkContract(method, path, response.status, json);
+    return { status: response.status, headers: response.headers, bytes, json };
   }
 
   get(path: string, headers: Record<string, string> = {}): Promise<Reply> {
