@@ -184,8 +184,14 @@ function rulesOf(step: Step): string {
 
 function expiryChanges(name: string, before: Date | undefined, after: Date): readonly Change[] {
   if (before?.getTime() === after.getTime()) return [];
-  const was = before === undefined ? "" : ` instead of ${before.toISOString().slice(0, 10)}`;
-  return [change("expiry_changed", name, `${name} holds until ${after.toISOString().slice(0, 10)}${was}.`)];
+  const sameDay = before?.toISOString().slice(0, 10) === after.toISOString().slice(0, 10);
+  const show = (date: Date): string =>
+    date
+      .toISOString()
+      .slice(0, sameDay ? 16 : 10)
+      .replace("T", " ");
+  const was = before === undefined ? "" : ` instead of ${show(before)}`;
+  return [change("expiry_changed", name, `${name} holds until ${show(after)}${was}.`)];
 }
 
 function change(kind: Change["kind"], subject: string, words: string): Change {
