@@ -10,8 +10,7 @@ const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 
 /** First path segments that belong to the service itself and therefore cannot name a domain. */
 export const RESERVED_DOMAINS: ReadonlySet<string> = new Set([
-  "v1",
-  "v2",
+  "openapi",
   "docs",
   "livez",
   "readyz",
@@ -38,9 +37,9 @@ export function isProjectName(name: string): boolean {
   return NAME.test(name) && !RESERVED_PROJECTS.has(name) && !name.startsWith("bin-");
 }
 
-/** True for a name that a trust domain may carry. */
+/** True for a name that a trust domain may carry: the grammar, not reserved, no version of an API. */
 export function isDomainName(name: string): boolean {
-  return NAME.test(name) && !RESERVED_DOMAINS.has(name);
+  return NAME.test(name) && !RESERVED_DOMAINS.has(name) && !/^v[0-9]+$/.test(name);
 }
 
 export const domainName = z

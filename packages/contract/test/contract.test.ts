@@ -70,6 +70,7 @@ describe("names", () => {
     for (const name of ["root", "timestamp", "snapshot", "targets", "artifacts", "recent", "bin-00"]) {
       expect(isProjectName(name)).toBe(false);
     }
+    for (const name of ["v1", "v2", "v10", "openapi", "static"]) expect(isDomainName(name)).toBe(false);
     for (const [, route] of routes) {
       const first = route.path.split("/")[1] ?? "";
       expect(isDomainName(first)).toBe(false);

@@ -28,6 +28,9 @@ export function refusalOf(error: unknown): Refusal {
     };
   }
   if (isBadUrl(error)) return { code: "bad_parameter", detail: "The URL holds a broken percent-encoding." };
+  if (error instanceof Error && "code" in error && error.code === "57014") {
+    return { code: "deadline_exceeded", detail: "The database did not answer in time.", cause: error };
+  }
   if (isDatabaseAway(error)) {
     return { code: "not_ready", detail: "The database does not answer at the moment.", cause: error };
   }
