@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { chmod, mkdir } from "node:fs/promises";
+import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import {
@@ -61,6 +63,8 @@ async function startParts(
   await mkdir(secrets, { recursive: true });
   await chmod(secrets, 0o700);
   const port = config.port === 0 ? await freePort() : config.port;
+  // Before anything answers on it: a stranger's answer there must not pass for ours.
+  await checkPortFree(config.host, port);
   const quiet = { STEMMA_LOG_LEVEL: environment.STEMMA_LOG_LEVEL || "warn" };
   parts.run("signer", {
     STEMMA_SIGNER_KEY_FILE: path.join(secrets, "online-key.pem"),
@@ -110,6 +114,22 @@ function without(
   return Object.fromEntries(
     Object.entries(environment).filter(([name]) => !patterns.some((pattern) => pattern.test(name))),
   );
+}
+
+/** Throws Failure when somebody else listens there already. */
+async function checkPortFree(host: string, port: number): Promise<void> {
+  const probe = createServer();
+  try {
+    await once(probe.listen({ host, port, exclusive: true }), "listening");
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? "unknown reason";
+    throw new Failure(
+      `Stemma cannot listen on ${host}:${port} (${why}); set STEMMA_PORT or STEMMA_HOST to another.`,
+      1,
+    );
+  } finally {
+    probe.close();
+  }
 }
 
 /** Ready: the repository answers, and says that the signer has reported and the database answers. */
