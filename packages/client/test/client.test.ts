@@ -241,11 +241,12 @@ describe("the cache on disk", () => {
   });
 
   test("does not follow a symbolic link out of the folder (N-27)", async () => {
-    const outside = join(await mkdtemp(join(tmpdir(), "stemma-outside-")), "secret");
+    const elsewhere = await mkdtemp(join(tmpdir(), "stemma-outside-"));
+    const outside = join(elsewhere, "secret");
     await writeFile(outside, domain.metadata.get("timestamp") as Uint8Array);
     await symlink(outside, join(folder, "timestamp.json"));
     expect(await fileCache(folder).load("timestamp", undefined, 100_000)).toBeUndefined();
-    await rm(outside);
+    await rm(elsewhere, { recursive: true });
   });
 
   test("says so when it cannot be written", async () => {

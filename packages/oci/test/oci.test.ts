@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { sha256 } from "@stemma/crypto";
 import { parseDigest, utf8 } from "@stemma/encoding";
 import {
@@ -60,8 +60,8 @@ beforeEach(async () => {
     registry.blobs.clear();
     registry.manifests.clear();
   }
-  return () => rm(folder, { recursive: true });
 });
+afterEach(() => rm(folder, { recursive: true }));
 
 const refused = (code: string) => expect.objectContaining({ code });
 
