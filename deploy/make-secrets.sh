@@ -10,11 +10,20 @@ random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 new() { [ -e "$folder/$1" ] || printf '%s\n' "$2" >"$folder/$1"; }
 new owner_password "$(random)"
 new owner_pgpass "*:*:*:stemma:$(cat "$folder/owner_password")"
-new repository_pgpass "*:*:*:stemma_repository_login:$(random)"
-new signer_pgpass "*:*:*:stemma_signer_login:$(random)"
+for service in repository signer; do
+  new "${service}_password" "$(random)"
+  new "${service}_pgpass" "*:*:*:stemma_${service}_login:$(cat "$folder/${service}_password")"
+done
 new online_key_passphrase "$(random)"
 if [ ! -e "$folder/online_key" ]; then
   (cd "$here/.." && npm run --silent stemma -- key new "$folder/online_key" --passphrase-file "$folder/online_key_passphrase")
 fi
-# The containers run as this user; without the right to give files away, they must be readable some other way.
-chown -R 10001:10001 "$folder" 2>/dev/null || echo "Give the files in $folder to the user 10001: sudo chown -R 10001:10001 $folder"
+# Stemma's containers run as the user 10001, PostgreSQL's as 999; each reads its own files, and nobody else's.
+own() {
+  user=$1
+  shift
+  chown "$user:$user" "$@" 2>/dev/null || echo "Give files to the user $user: sudo chown $user:$user $*"
+}
+cd "$folder"
+own 10001 owner_pgpass repository_pgpass signer_pgpass online_key online_key_passphrase
+own 999 owner_password repository_password signer_password

@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -107,6 +107,35 @@ describe("the same commands with the same environment, as processes", () => {
       "online_key_passphrase",
     ]) {
       expect((await stat(join(secrets, name))).mode & 0o077).toBe(0);
+    }
+  });
+
+  test("the roles' script hands over the very passwords that the services use, and stops without them", async () => {
+    const bin = join(folder, "bin");
+    await mkdir(bin);
+    await writeFile(join(bin, "psql"), '#!/bin/sh\necho "$@" > "$OUT/args"\ncat > "$OUT/sql"\n', {
+      mode: 0o755,
+    });
+    const run = (from: string) =>
+      promisify(execFile)("sh", [join(root, "deploy/init-roles.sh")], {
+        env: {
+          PATH: `${bin}:${process.env.PATH}`,
+          OUT: bin,
+          STEMMA_SECRETS: from,
+          POSTGRES_USER: "u",
+          POSTGRES_DB: "d",
+        },
+      });
+    await expect(run(join(folder, "nothing"))).rejects.toThrow();
+    expect(existsSync(join(bin, "sql"))).toBe(false);
+    await run(secrets);
+    for (const name of ["repository", "signer"]) {
+      const password =
+        readFileSync(join(secrets, `${name}_pgpass`), "utf8")
+          .trim()
+          .split(":")[4] ?? "";
+      expect(readFileSync(join(bin, "sql"), "utf8")).toContain(`PASSWORD '${password}'`);
+      expect(readFileSync(join(bin, "args"), "utf8")).not.toContain(password);
     }
   });
 

@@ -57,7 +57,7 @@ export async function verdictFigures(): Promise<Figure[]> {
     },
     {
       group: "verdict",
-      name: "warm",
+      name: "warm, a known verdict",
       value: warm,
       unit: "/s",
       reference: { name: "the same signatures in node:crypto", value: 1000 / rawTime },

@@ -188,7 +188,7 @@ function expiryChanges(name: string, before: Date | undefined, after: Date): rea
   const show = (date: Date): string =>
     date
       .toISOString()
-      .slice(0, sameDay ? 16 : 10)
+      .slice(0, sameDay ? 19 : 10)
       .replace("T", " ");
   const was = before === undefined ? "" : ` instead of ${show(before)}`;
   return [change("expiry_changed", name, `${name} holds until ${show(after)}${was}.`)];

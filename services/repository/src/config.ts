@@ -140,8 +140,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return values as unknown as Config;
 }
 
-/** Settings of the other services share the environment; these prefixes are ours alone. */
-const OURS = /^STEMMA_(?:HOST|PORT|DATABASE|BODY|REQUEST|CACHE|CANARY|SHUTDOWN)/;
+/** Settings of the other services and of the command share the environment; these prefixes are ours alone. */
+const OURS = /^STEMMA_(?:HOST|PORT|DATABASE|BODY|REQUEST|CACHE_|CANARY|SHUTDOWN)/;
 
 /** A misspelt name would silently leave the default in force, which may be the less safe value. */
 function refuseMisspelt(

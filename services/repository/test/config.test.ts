@@ -66,6 +66,10 @@ describe("settings", () => {
       "STEMMA_BODY_LIMITS is not a setting; docs/configuration.md lists those there are.",
     );
     expect(() => readConfig({ ...base, STEMMA_SIGNER_KEY_FILE: "x", STEMMA_DATA_DIR: "y" })).not.toThrow();
+    // What people export for the command must not stop the service.
+    expect(() =>
+      readConfig({ ...base, STEMMA_CACHE: "x", STEMMA_SERVER: "y", STEMMA_TOKEN: "z" }),
+    ).not.toThrow();
   });
 
   test("docs/configuration.md lists every setting with its default and meaning", async () => {

@@ -70,13 +70,13 @@ async function startParts(
     STEMMA_SIGNER_KEY_FILE: path.join(secrets, "online-key.pem"),
     STEMMA_SIGNER_PASSPHRASE_FILE: path.join(secrets, "passphrase"),
     STEMMA_SIGNER_CREATE_KEY: "1",
-    ...without(environment, DATABASE),
+    ...without(environment, DATABASE, COMMAND_SECRETS),
     ...quiet,
     STEMMA_DATABASE_URL: urls.signer,
   });
   parts.run("repository", {
     // Nothing that concerns the key enters the process that faces the network.
-    ...without(environment, DATABASE, /^STEMMA_SIGNER_/),
+    ...without(environment, DATABASE, COMMAND_SECRETS, /^STEMMA_SIGNER_/),
     ...quiet,
     STEMMA_HOST: config.host,
     STEMMA_PORT: String(port),
@@ -106,6 +106,8 @@ async function startDatabase(
 }
 
 const DATABASE = /^(?:STEMMA_)?DATABASE_URL$/;
+/** What people export for the command `stemma` is no business of the services. */
+const COMMAND_SECRETS = /^STEMMA_(?:TOKEN|PASSPHRASE)$/;
 
 function without(
   environment: Readonly<Record<string, string | undefined>>,

@@ -195,7 +195,8 @@ function entryLines(entry: HistoryEntry): Line[] {
 
 function authorityLines(authority: Authority): Line[] {
   const names = (keys: Authority["keys"]): string => keys.map((key) => short(key.fingerprint)).join(", ");
-  const state = authority.version === 0 ? " (nothing published)" : ` ${authority.version}`;
+  // The online roles have no history of their own here, so no version either.
+  const state = authority.version === 0 ? "" : ` ${authority.version}`;
   return [
     [
       styled("bold", `${authority.role}${state}`),

@@ -46,9 +46,14 @@ function describeRoute(id: string, route: Route): string {
     )
     .join("");
   return `<article id="${escapeHtml(id)}"><h3><span class="method">${route.method}</span> <code>${escapeHtml(route.path)}</code></h3>
-<p>${escapeHtml(route.summary)}. ${escapeHtml(route.description ?? "")}</p>
+<p>${escapeHtml(sentence(route.summary))} ${escapeHtml(route.description ?? "")}</p>
 <p class="muted">${escapeHtml(describeAuthorisation(route.authorisation))}${
     query.length === 0 ? "" : ` Query: ${query.map((name) => `<code>${escapeHtml(name)}</code>`).join(", ")}.`
   }${route.body === undefined ? "" : ' Body: <code>application/json</code>, see <a href="#schemas">schemas</a>.'}</p>
 <table><tbody>${answers}</tbody></table></article>`;
+}
+
+/** A summary as a sentence: some are questions. */
+function sentence(summary: string): string {
+  return /[.?!]$/.test(summary) ? summary : `${summary}.`;
 }
