@@ -50,10 +50,10 @@ function bashFunction(nodes: readonly CommandNode[]): string[] {
   );
   return [
     "_stemma() {",
-    '  local current="${COMP_WORDS[COMP_CWORD]}" path="stemma" words="" word',
+    `  local current="\${COMP_WORDS[COMP_CWORD]}" path="stemma" words="" word`,
     "  local i=1",
     "  while [ $i -lt $COMP_CWORD ]; do",
-    '    word="${COMP_WORDS[i]}"',
+    `    word="\${COMP_WORDS[i]}"`,
     '    [ "$word" = "--" ] && return 0',
     '    case "$path $word" in',
     ...steps,
