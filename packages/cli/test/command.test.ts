@@ -1,9 +1,6 @@
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { execFile } from "node:child_process";
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { buildProgram, commandTree } from "@stemma/cli";
@@ -11,38 +8,18 @@ import { sha256 } from "@stemma/crypto";
 import { utf8 } from "@stemma/encoding";
 import { readEnvelope, readLink } from "@stemma/in-toto";
 import { DomainFixture } from "../../../test/support/domain.ts";
+import { Desk, type Said } from "./support/command-line.ts";
 
-const main = join(dirname(dirname(fileURLToPath(import.meta.url))), "src/main.ts");
-
+let desk: Desk;
 let folder: string;
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "stemma-cli-"));
+  desk = await Desk.create();
+  folder = desk.folder;
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => desk.remove());
 
-interface Said {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command as people do, as a process of its own, with nothing of this process's settings. */
-async function stemma(args: readonly string[], env: Record<string, string> = {}): Promise<Said> {
-  const child = spawn(process.execPath, [main, ...args], {
-    cwd: folder,
-    env: { PATH: process.env.PATH ?? "", HOME: folder, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const said = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    said.stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said.stderr += text;
-  });
-  const [code] = (await once(child, "close")) as [number];
-  return { code, ...said };
-}
+const stemma = (args: readonly string[], env: Record<string, string> = {}): Promise<Said> =>
+  desk.stemma(args, { env });
 
 const PASSPHRASE = { STEMMA_PASSPHRASE: "a passphrase that must not be seen" };
 
