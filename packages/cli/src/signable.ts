@@ -40,8 +40,8 @@ export interface Signable {
  */
 export function readSignable(bytes: Uint8Array, now: Date, format: EnvelopeFormat = "dsse"): Signable {
   const document = asObject(parseJson(bytes), "The document");
-  const type = document.get("_type");
-  if (type === "layout" || type === "link") return readInToto(assembleEnvelope(document, format, []), now);
+  const bare = wrapBare(document, format);
+  if (bare !== undefined) return readInToto(bare, now);
   const signed = document.get("signed");
   const inner = signed instanceof Map ? (signed as JsonObject).get("_type") : undefined;
   if (inner === "root" || inner === "targets") return readTuf(inner, bytes, document, now);
@@ -50,6 +50,12 @@ export function readSignable(bytes: Uint8Array, now: Date, format: EnvelopeForma
     "not_signable",
     "The file is neither root or targets metadata nor an in-toto layout or link; nothing else is signed by people.",
   );
+}
+
+/** A layout or link as its author wrote it, put into an envelope without signatures; undefined for anything else. */
+export function wrapBare(document: JsonObject, format: EnvelopeFormat): Uint8Array | undefined {
+  const type = document.get("_type");
+  return type === "layout" || type === "link" ? assembleEnvelope(document, format, []) : undefined;
 }
 
 function readTuf(kind: "root" | "targets", bytes: Uint8Array, document: JsonObject, now: Date): Signable {

@@ -1,4 +1,5 @@
 import { generatePrivateKey, type KeyId, type PublicKey, signerFromPem } from "@stemma/crypto";
+import { asObject, parseJson } from "@stemma/encoding";
 import {
   checkLayoutForPublish,
   type Envelope,
@@ -17,6 +18,7 @@ import { readInput } from "../files.ts";
 import type { SignerOptions } from "../keys.ts";
 import { type Line, type Outcome, styled } from "../output.ts";
 import { nextProject, readProjectFile } from "../project-file.ts";
+import { wrapBare } from "../signable.ts";
 import { openDomain, type TrustedDomain, type TrustOptions } from "../trust.ts";
 import { signAndOpen } from "./project.ts";
 
@@ -56,7 +58,8 @@ interface Finding {
 /** Without the owners' keys everything but the signatures is checked: whoever signed counts as an owner. */
 async function checkLayout(options: CheckOptions, file: string): Promise<Outcome> {
   const now = new Date();
-  const envelope = readEnvelope(await readInput(file));
+  const bytes = await readInput(file);
+  const envelope = readEnvelope(wrapBare(asObject(parseJson(bytes), file), "dsse") ?? bytes);
   const layout = readLayout(envelope);
   const owners =
     options.targets === undefined
