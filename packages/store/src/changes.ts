@@ -27,12 +27,10 @@ export interface ChangeState {
   readonly refusalDetail: string | undefined;
 }
 
-/** Tells the signer that a domain has work; sent with the commit of the caller's transaction. */
-async function notifyWork(client: Queryable, domainId: number): Promise<void> {
-  await client.query("SELECT pg_notify('stemma_work', $1)", [String(domainId)]);
-}
-
-/** Enqueues one record. Call it in the transaction that stores the evidence. Returns the change's id. */
+/**
+ * Enqueues one record, and tells the signer with the commit. Call it in the transaction that stores the evidence.
+ * Returns the change's id.
+ */
 export async function enqueueRecord(
   client: PoolClient,
   domainId: number,
@@ -40,10 +38,10 @@ export async function enqueueRecord(
 ): Promise<number> {
   const { rows } = await client.query<{ id: number }>({
     name: "enqueue-record",
-    text: "INSERT INTO change (domain_id, kind, body) VALUES ($1, 'record', $2) RETURNING id",
-    values: [domainId, JSON.stringify(record)],
+    text: `WITH added AS (INSERT INTO change (domain_id, kind, body) VALUES ($1, 'record', $2) RETURNING id)
+           SELECT id, pg_notify('stemma_work', $3) FROM added`,
+    values: [domainId, JSON.stringify(record), String(domainId)],
   });
-  await notifyWork(client, domainId);
   return (rows[0] as { id: number }).id;
 }
 
@@ -54,8 +52,9 @@ export async function enqueueMetadata(
   documents: readonly NewMetadata[],
 ): Promise<number> {
   const { rows } = await client.query<{ id: number }>(
-    "INSERT INTO change (domain_id, kind) VALUES ($1, 'metadata') RETURNING id",
-    [domainId],
+    `WITH added AS (INSERT INTO change (domain_id, kind) VALUES ($1, 'metadata') RETURNING id)
+     SELECT id, pg_notify('stemma_work', $2) FROM added`,
+    [domainId, String(domainId)],
   );
   const { id } = rows[0] as { id: number };
   await client.query(
@@ -68,7 +67,6 @@ export async function enqueueMetadata(
       documents.map(({ bytes }) => asBuffer(bytes)),
     ],
   );
-  await notifyWork(client, domainId);
   return id;
 }
 

@@ -140,21 +140,24 @@ async function refuseOtherVersion(place: Place, cluster: string): Promise<void> 
  */
 async function waitUntilFree(cluster: string): Promise<void> {
   const file = path.join(cluster, "data/postmaster.pid");
-  const patience = Date.now() + 5_000;
+  const start = Date.now();
   for (;;) {
-    const pid = Number((await readFile(file, "utf8").catch(() => "")).split("\n")[0]);
+    const lines = (await readFile(file, "utf8").catch(() => "")).split("\n");
+    const pid = Number(lines[0]);
     if (!(pid > 0)) return;
     if (!(await isServerOf(pid, cluster))) {
       await rm(file, { force: true });
       return;
     }
-    if (Date.now() > patience) {
+    // One that takes connections a second later has a starter that is alive; one that stops needs its time.
+    const patience = lines[7]?.trim() === "ready" ? 1_000 : 30_000;
+    if (Date.now() > start + patience) {
       throw new StoreError(
         "embedded_in_use",
         `Another Stemma is already running on ${path.dirname(cluster)} (process ${pid}); stop it first, or choose another data folder.`,
       );
     }
-    await pause(100);
+    await pause(50);
   }
 }
 
