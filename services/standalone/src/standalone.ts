@@ -66,10 +66,14 @@ async function startParts(
   // Before anything answers on it: a stranger's answer there must not pass for ours.
   await checkPortFree(config.host, port);
   const quiet = { STEMMA_LOG_LEVEL: environment.STEMMA_LOG_LEVEL || "warn" };
-  parts.run("signer", {
+  const ownKey = {
     STEMMA_SIGNER_KEY_FILE: path.join(secrets, "online-key.pem"),
     STEMMA_SIGNER_PASSPHRASE_FILE: path.join(secrets, "passphrase"),
     STEMMA_SIGNER_CREATE_KEY: "1",
+  };
+  parts.run("signer", {
+    // A key that is given, in whichever way, comes with its own passphrase.
+    ...(environment.STEMMA_SIGNER_KEY || environment.STEMMA_SIGNER_KEY_FILE ? {} : ownKey),
     ...without(environment, DATABASE, COMMAND_SECRETS),
     ...quiet,
     STEMMA_DATABASE_URL: urls.signer,
