@@ -149,16 +149,31 @@ function checkTop(tree: Tree, time: Date): void {
     if (isExpired(metadata.signed, time))
       throw new TufError("expired", `The metadata of ${role} is expired.`);
   }
-  const artifacts = targets.signed.delegations?.roles.find(({ name }) => name === ARTIFACTS);
-  if (artifacts?.paths === undefined || !ARTIFACT_PATHS.every((path) => artifacts.paths?.includes(path))) {
-    throw new SignerError(
-      "tree_shape",
-      `targets must delegate ${ARTIFACT_PATHS.join(" and ")} to the role ${ARTIFACTS}.`,
-    );
-  }
+  checkShape(targets.signed);
 }
 
-const ARTIFACT_PATHS: readonly string[] = ["sha256/*", "sha512/*"];
+const ARTIFACT_PATHS = "sha256/* sha512/*";
+
+/**
+ * Projects with one path each, below their own name, and `artifacts` last: so no project can stand between a client
+ * and an artifact's record. The repository checks the same before it accepts; here it holds without the repository.
+ */
+function checkShape({ delegations }: Targets): void {
+  const roles = delegations?.roles ?? [];
+  for (const [index, { name, paths, terminating }] of roles.entries()) {
+    const isLast = index === roles.length - 1;
+    const wanted = isLast ? ARTIFACT_PATHS : `projects/${name}/*`;
+    const found = [...(paths ?? [])].sort().join(" ");
+    if (!terminating || found !== wanted || (isLast ? name !== ARTIFACTS : isOnlineRole(name))) {
+      throw new SignerError(
+        "tree_shape",
+        `The delegation of targets to ${JSON.stringify(name.slice(0, 80))} must be terminating, with ${wanted} as its paths; ${ARTIFACTS} comes last.`,
+      );
+    }
+  }
+  if (roles.length === 0)
+    throw new SignerError("tree_shape", `targets must delegate to the role ${ARTIFACTS}.`);
+}
 
 function requireRoot(tree: Tree): Metadata<Root> {
   const root = currentRoot(tree);

@@ -1,4 +1,6 @@
 import type { SignedBase } from "@stemma/tuf";
+import { isOnlineRole } from "./placement.ts";
+import type { DomainState } from "./state.ts";
 
 /** How long what the signer signs is valid, in seconds. */
 export interface Periods {
@@ -21,4 +23,16 @@ export function renewalTime(signed: Pick<SignedBase, "expires">, seconds: number
 
 export function isDue(signed: Pick<SignedBase, "expires">, seconds: number, now: Date): boolean {
   return now.getTime() >= renewalTime(signed, seconds).getTime();
+}
+
+/** When the first of a domain's online roles is due, in milliseconds. */
+export function nextRenewal(state: DomainState, periods: Periods): number {
+  let next = Number.POSITIVE_INFINITY;
+  const consider = (signed: { expires: Date } | undefined, seconds: number): void => {
+    if (signed) next = Math.min(next, renewalTime(signed, seconds).getTime());
+  };
+  consider(state.timestamp?.signed, periods.timestamp);
+  consider(state.snapshot?.signed, periods.snapshot);
+  for (const [role, { signed }] of state.roles) if (isOnlineRole(role)) consider(signed, periods.bins);
+  return next;
 }

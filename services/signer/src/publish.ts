@@ -15,9 +15,9 @@ import {
   sqlState,
   withTransaction,
 } from "@stemma/store";
-import type { Metadata, Signed } from "@stemma/tuf";
+import { type Metadata, type Signed, TufError } from "@stemma/tuf";
 import { SignerError } from "./error.ts";
-import type { Periods } from "./periods.ts";
+import { nextRenewal, type Periods } from "./periods.ts";
 import { type Plan, planPublish, type Refusal, requireSigners } from "./plan.ts";
 import { type Candidate, signOnline } from "./sign-online.ts";
 import { type DomainState, loadState } from "./state.ts";
@@ -59,7 +59,24 @@ export interface Published {
   readonly more: boolean;
 }
 
+interface Renewal {
+  readonly epoch: number;
+  /** Milliseconds. */
+  readonly at: number;
+}
+
+/** One try at publishing what waits. */
+interface Attempt {
+  readonly limit: number;
+  /** How many changes there were. */
+  size?: number;
+  /** The fault of the batch that began with this one change: it is tried alone, and refused if it is to blame. */
+  readonly isolating?: SignerError;
+}
+
 const BATCH = 256;
+/** Domains whose parsed state is kept; another one is read again when it is needed. */
+const STATES = 64;
 const MAX_RENEWALS = 16;
 /** Two machines' clocks may differ by this much; a signer waits until it has caught up. */
 const CLOCK_TOLERANCE_MS = 5_000;
@@ -71,16 +88,19 @@ const CLOCK_TOLERANCE_MS = 5_000;
  */
 export class Publisher {
   readonly #options: PublisherOptions;
-  /** Parsed state of the last publish; used only while the head still has its epoch. */
+  /** Parsed state of the domains published last; used only while the head still has its epoch. */
   readonly #states = new Map<number, DomainState>();
+  /** When each domain that was ever seen is next due, as of an epoch. */
+  readonly #renewals = new Map<number, Renewal>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
   }
 
-  /** The state of a domain that was last read or published. */
-  knownState(domainId: number): DomainState | undefined {
-    return this.#states.get(domainId);
+  /** Whether a domain has something to be signed again; also true when that is not known for this epoch. */
+  isDue(domainId: number, epoch: number): boolean {
+    const known = this.#renewals.get(domainId);
+    return known?.epoch !== epoch || known.at <= this.#options.clock().getTime();
   }
 
   /**
@@ -90,17 +110,22 @@ export class Publisher {
    * `candidate_unverifiable` (nothing was published, everything waits).
    */
   async publish(domainId: number): Promise<Published | undefined> {
-    try {
-      return await this.#attempt(domainId, this.#options.batch ?? BATCH);
-    } catch (error) {
-      if (!(error instanceof SignerError) || error.code !== "candidate_unverifiable") throw error;
-      // One change may be at fault: it must not stop the others for ever.
-      return await this.#attempt(domainId, 1, error);
+    let attempt: Attempt = { limit: this.#options.batch ?? BATCH };
+    for (;;) {
+      try {
+        return await this.#attempt(domainId, attempt);
+      } catch (error) {
+        if (!(error instanceof SignerError) || error.code !== "candidate_unverifiable") throw error;
+        if (attempt.isolating) throw error;
+        // One change may be at fault: it must not stop the others for ever. Half as many, down to the first alone.
+        const { size = 1 } = attempt;
+        attempt = size > 1 ? { limit: Math.ceil(size / 2) } : { limit: 1, isolating: error };
+      }
     }
   }
 
-  /** @param isolating the fault of the whole batch: the first change is tried alone, and refused if it is to blame */
-  async #attempt(domainId: number, limit: number, isolating?: SignerError): Promise<Published | undefined> {
+  async #attempt(domainId: number, attempt: Attempt): Promise<Published | undefined> {
+    const { limit, isolating } = attempt;
     const { pool } = this.#options;
     let next: DomainState | undefined;
     try {
@@ -111,6 +136,7 @@ export class Publisher {
         const time = await this.#time(head);
         const state = await this.#state(client, head);
         const waiting = await readWaiting(client, domainId, limit);
+        attempt.size = waiting.length;
         const plan = await planPublish(client, state, waiting, { time, signers: this.#options.signers });
         const more = waiting.length === limit;
         await this.#step("planned");
@@ -133,7 +159,7 @@ export class Publisher {
         next = candidate;
         return { epoch: candidate.epoch, carried: plan.carried.length, refused: plan.refused, more };
       });
-      if (next) this.#states.set(domainId, next);
+      if (next) this.#remember(next);
       await this.#step("committed");
       return result;
     } catch (error) {
@@ -161,10 +187,25 @@ export class Publisher {
 
   async #state(client: PoolClient, head: Head): Promise<DomainState> {
     const known = this.#states.get(head.domainId);
-    if (known?.epoch === head.epoch) return known;
+    if (known?.epoch === head.epoch) {
+      this.#remember(known);
+      return known;
+    }
     const state = await loadState(client, head);
-    this.#states.set(head.domainId, state);
+    this.#remember(state);
     return state;
+  }
+
+  #remember(state: DomainState): void {
+    const { domainId, epoch } = state;
+    // Last used, last in the Map's order.
+    this.#states.delete(domainId);
+    this.#states.set(domainId, state);
+    for (const oldest of this.#states.keys()) {
+      if (this.#states.size <= STATES) break;
+      this.#states.delete(oldest);
+    }
+    this.#renewals.set(domainId, { epoch, at: nextRenewal(state, this.#options.periods) });
   }
 
   /** False for a domain that belongs to another signer's keys. */
@@ -180,13 +221,8 @@ export class Publisher {
 
   async #sign(state: DomainState, plan: Plan, time: Date): Promise<Candidate | undefined> {
     const { signers, periods, bitLength } = this.#options;
-    const candidate = await signOnline(state, plan.tree, plan.records, {
-      signers,
-      periods,
-      bitLength,
-      time,
-      maxRenewals: MAX_RENEWALS,
-    });
+    const options = { signers, periods, bitLength, time, maxRenewals: MAX_RENEWALS };
+    const candidate = await signOnline(state, plan.tree, plan.records, options).catch(unreadable);
     await this.#step("signed");
     if (candidate) verifyCandidate(candidate, state, plan.records, time);
     await this.#step("verified");
@@ -284,6 +320,18 @@ function newDocuments(candidate: Candidate, state: DomainState): readonly NewMet
     ...(candidate.snapshot === state.snapshot ? [] : [document("snapshot", candidate.snapshot)]),
     document("timestamp", candidate.timestamp),
   ];
+}
+
+/** What was signed cannot be read back, such as a bin that has grown beyond what clients accept. */
+function unreadable(error: unknown): never {
+  if (!(error instanceof TufError)) throw error;
+  throw new SignerError(
+    "candidate_unverifiable",
+    `A client could not read what was signed: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** A (role, version) that is stored already (23505): the other signer's body stays, ours is forgotten. */

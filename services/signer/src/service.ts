@@ -47,10 +47,11 @@ export async function startSigner(
       connectionString: config.databaseUrl,
       publisher,
       signers: [signer],
-      periods: config.periods,
       instance: config.instance,
       clock,
       tickMs: config.tickMs,
+      // One connection stays free for the looks at all domains.
+      concurrency: Math.max(1, config.poolSize - 1),
       log,
     });
     await worker.start();

@@ -1,6 +1,15 @@
 import { StemmaError } from "@stemma/encoding";
 import { readRecord } from "@stemma/lineage";
-import { type EffectAnswer, findTarget, refresh, TrustedMetadata, type Workflow } from "@stemma/tuf";
+import {
+  type EffectAnswer,
+  findTarget,
+  type Metadata,
+  refresh,
+  rolesForTarget,
+  type Targets,
+  TrustedMetadata,
+  type Workflow,
+} from "@stemma/tuf";
 import type { RecordsByRole } from "./apply-records.ts";
 import { SignerError } from "./error.ts";
 import { ARTIFACTS } from "./placement.ts";
@@ -49,14 +58,38 @@ function verifyFresh(candidate: Candidate, previous: DomainState, records: Recor
     const isProject = delegated?.roles.some(({ name }) => name === role) === true;
     trusted.updateTargets(metadata.bytes, role, isProject ? "targets" : ARTIFACTS);
   }
+  verifyRecords(trusted, candidate, records);
+}
+
+/**
+ * Every changed record is where a client looks for it. The first one by the client's own look-up, which verifies the
+ * whole chain once more; the others by the same walk over the roles that `trusted` has verified by now.
+ */
+function verifyRecords(trusted: TrustedMetadata, candidate: Candidate, records: RecordsByRole): void {
+  let first = true;
   for (const changed of records.values()) {
-    for (const [path, record] of changed) {
-      const found = answer(findTarget(trusted, path), candidate, undefined);
-      if (found === undefined)
+    for (const [path, { digest }] of changed) {
+      const target = first
+        ? answer(findTarget(trusted, path), candidate, undefined)?.target
+        : walk(trusted, path)?.signed.targets.get(path);
+      first = false;
+      if (target === undefined) {
         throw new SignerError("candidate_unverifiable", `A client does not find ${path}.`);
-      readRecord(record.digest, found.target);
+      }
+      readRecord(digest, target);
     }
   }
+}
+
+/** The verified role where the look-up of a path ends, when each delegation on the way is the first that matches. */
+function walk(trusted: TrustedMetadata, path: string): Metadata<Targets> | undefined {
+  let role = trusted.targets("targets");
+  while (role?.signed.delegations !== undefined) {
+    const [next] = rolesForTarget(role.signed.delegations, path);
+    if (next === undefined) return undefined;
+    role = trusted.targets(next.name);
+  }
+  return role;
 }
 
 /** A client that trusts the present state must be able to go on: no version may go back (TUF 5.4.3, 5.5.5). */

@@ -11,20 +11,18 @@ import {
 } from "@stemma/store";
 import type { Logger } from "pino";
 import { SignerError } from "./error.ts";
-import { type Periods, renewalTime } from "./periods.ts";
-import { isOnlineRole } from "./placement.ts";
 import type { Published, Publisher } from "./publish.ts";
-import type { DomainState } from "./state.ts";
 
 export interface WorkerOptions {
   readonly pool: Pool;
   readonly connectionString: string;
   readonly publisher: Publisher;
   readonly signers: readonly Signer[];
-  readonly periods: Periods;
   /** Distinguishes this signer from others on the same database. */
   readonly instance: string;
   readonly clock: () => Date;
+  /** Domains that are published at the same time at most (2): each takes a connection of the pool. */
+  readonly concurrency?: number;
   /** Between two looks at all domains (30 s): for what is due, and for notifications that were lost. */
   readonly tickMs?: number;
   readonly log: Logger;
@@ -39,7 +37,9 @@ export class Worker {
   readonly #startedAt: Date;
   /** Domains that are being worked on; true: something has arrived since. */
   readonly #running = new Map<number, boolean>();
-  readonly #retries = new Map<number, { timer: NodeJS.Timeout; pauseMs: number }>();
+  /** Domains whose turn has not come, in order. */
+  readonly #queue = new Set<number>();
+  readonly #retries = new Map<number, { timer: NodeJS.Timeout; pauseMs: number; reason: string }>();
   readonly #busy = new Set<Promise<void>>();
   #listener: Listener | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -85,23 +85,33 @@ export class Worker {
       this.#running.set(domainId, true);
       return;
     }
-    this.#running.set(domainId, false);
-    this.#track(this.#work(domainId));
+    this.#queue.add(domainId);
+    this.#next();
+  }
+
+  #next(): void {
+    for (const domainId of this.#queue) {
+      if (this.#stopping || this.#running.size >= (this.#options.concurrency ?? 2)) return;
+      this.#queue.delete(domainId);
+      this.#running.set(domainId, false);
+      this.#track(this.#work(domainId));
+    }
   }
 
   async #work(domainId: number): Promise<void> {
     try {
-      do {
-        this.#running.set(domainId, false);
-        const published = await this.#options.publisher.publish(domainId);
-        this.#forgetFailure(domainId);
-        if (published) this.#note(domainId, published);
-        if (published?.more) this.#running.set(domainId, true);
-      } while (this.#running.get(domainId) === true && !this.#stopping);
+      const published = await this.#options.publisher.publish(domainId);
+      this.#forgetFailure(domainId);
+      if (published) this.#note(domainId, published);
+      if (published?.more) this.#running.set(domainId, true);
     } catch (error) {
       this.#fail(domainId, error);
+      this.#running.set(domainId, false); // the pause before the next try holds for what has arrived, too
     } finally {
+      // At the end of the queue: a busy domain does not keep the others waiting.
+      if (this.#running.get(domainId) === true) this.#queue.add(domainId);
       this.#running.delete(domainId);
+      this.#next();
     }
   }
 
@@ -120,23 +130,22 @@ export class Worker {
     const retry = this.#retries.get(domainId);
     if (error instanceof SignerError && error.code === "superseded") {
       log.info({ domain: domainId }, error.message);
-      this.#retry(domainId, 20);
+      this.#retry(domainId, 20, "superseded");
       return;
     }
     const text = error instanceof Error ? error.message : String(error);
     this.#failures += 1;
-    // Once for each different reason; its repetitions are counted.
-    if (this.#lastError?.text !== text)
-      log.error({ domain: domainId, err: error }, "Nothing could be published.");
+    // Once for each reason; its repetitions are counted.
+    if (retry?.reason !== text) log.error({ domain: domainId, err: error }, "Nothing could be published.");
     this.#lastError = { text, at: clock() };
-    this.#retry(domainId, Math.min((retry?.pauseMs ?? 250) * 2, 30_000));
+    this.#retry(domainId, Math.min((retry?.pauseMs ?? 250) * 2, 30_000), text);
   }
 
-  #retry(domainId: number, pauseMs: number): void {
+  #retry(domainId: number, pauseMs: number, reason: string): void {
     if (this.#stopping) return;
     clearTimeout(this.#retries.get(domainId)?.timer);
     const timer = setTimeout(() => this.#wake(domainId), pauseMs);
-    this.#retries.set(domainId, { timer, pauseMs });
+    this.#retries.set(domainId, { timer, pauseMs, reason });
   }
 
   #forgetFailure(domainId: number): void {
@@ -155,13 +164,10 @@ export class Worker {
 
   /** Everything that waits, and every domain with something to sign again. */
   async #lookAround(): Promise<void> {
-    const { pool, publisher, clock } = this.#options;
+    const { pool, publisher } = this.#options;
     for (const domainId of await domainsWithWork(pool)) this.#wake(domainId);
-    const now = clock().getTime();
     for (const { domainId, epoch } of await listHeads(pool)) {
-      if (epoch === 0) continue;
-      const state = publisher.knownState(domainId);
-      if (state?.epoch !== epoch || nextRenewal(state, this.#options.periods) <= now) this.#wake(domainId);
+      if (epoch > 0 && publisher.isDue(domainId, epoch)) this.#wake(domainId);
     }
   }
 
@@ -188,16 +194,4 @@ export class Worker {
     this.#busy.add(tracked);
     tracked.finally(() => this.#busy.delete(tracked));
   }
-}
-
-/** When the first of a domain's online roles is due, in milliseconds. */
-export function nextRenewal(state: DomainState, periods: Periods): number {
-  let next = Number.POSITIVE_INFINITY;
-  const consider = (signed: { expires: Date } | undefined, seconds: number): void => {
-    if (signed) next = Math.min(next, renewalTime(signed, seconds).getTime());
-  };
-  consider(state.timestamp?.signed, periods.timestamp);
-  consider(state.snapshot?.signed, periods.snapshot);
-  for (const [role, { signed }] of state.roles) if (isOnlineRole(role)) consider(signed, periods.bins);
-  return next;
 }

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { generatePrivateKey, signerFromPem } from "@stemma/crypto";
-import { recordPath } from "@stemma/encoding";
+import { generatePrivateKey, sha256, signerFromPem } from "@stemma/crypto";
+import { recordPath, utf8 } from "@stemma/encoding";
 import { readChange, readHead } from "@stemma/store";
 import { type TestDatabase, testDatabase } from "../../../test/support/database.ts";
 import { DEFAULT_PERIODS } from "../src/periods.ts";
@@ -254,4 +254,27 @@ describe("what clients would refuse is not published (N-74)", () => {
     await newPublisher().publish(domainId);
     await freshClient(database.repository, domainId);
   });
+
+  test("a record that its bin has no room for is refused, and those after it are published", async () => {
+    // Each record of 256 items takes 26 kB, and clients accept 5 MB for a role: 219 do not fit into one bin.
+    const publisher = newPublisher({ bitLength: 1 });
+    const full = await acceptDomain(database.repository, "full", owners);
+    await publisher.publish(full);
+    const evidence = Array.from({ length: 256 }, (_, n) => `link ${n}`);
+    const inFirstBin = (name: string): boolean => sha256(utf8(recordPath(digestOf(name)))) < "8";
+    const names = Array.from({ length: 1_000 }, (_, n) => `large ${n}`).filter(inFirstBin);
+    for (const name of names.slice(0, 219)) await acceptRecord(database.repository, full, name, evidence);
+    const small = await acceptRecord(database.repository, full, "small", []);
+    while ((await readChange(database.repository, small))?.outcome === undefined)
+      await publisher.publish(full);
+    const { rows } = await database.owner.query<{ refusal: string | null; count: number }>(
+      "SELECT refusal, count(*) AS count FROM change WHERE domain_id = $1 GROUP BY refusal",
+      [full],
+    );
+    const counts = new Map(rows.map(({ refusal, count }) => [refusal, count]));
+    expect(counts.get("candidate_unverifiable")).toBeGreaterThan(0);
+    expect(counts.get(null)).toBeGreaterThan(150);
+    await checkDomain(database.owner, full);
+    await freshClient(database.repository, full);
+  }, 120_000);
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import { recordPath } from "@stemma/encoding";
 import { readRecord } from "@stemma/lineage";
 import { readChange, readHead, readMetadata, readOutbox, readWaiting } from "@stemma/store";
+import type { DelegatedRoleInput } from "@stemma/tuf";
 import { type TestDatabase, testDatabase } from "../../../test/support/database.ts";
 import { DEFAULT_PERIODS } from "../src/periods.ts";
 import { Publisher } from "../src/publish.ts";
@@ -238,6 +239,40 @@ describe("offline metadata", () => {
       expect(await change(bad)).toMatchObject({ outcome: "refused", refusal: code });
       expect(await change(good)).toMatchObject({ outcome: "published" });
       await freshClient(database.repository, domainId);
+    });
+  }
+
+  const RESHAPED: readonly [
+    string,
+    (roles: readonly DelegatedRoleInput[]) => readonly DelegatedRoleInput[],
+  ][] = [
+    ["artifacts before a project", (roles) => [...roles].reverse()],
+    ["no artifacts at all", (roles) => roles.slice(0, -1)],
+    [
+      "a project that reaches for artifacts",
+      (roles) => roles.map((role) => ({ ...role, paths: ["sha256/*"] })),
+    ],
+    [
+      "a project that reaches for another's files",
+      ([project, ...rest]) => [{ ...(project as DelegatedRoleInput), paths: ["projects/other/*"] }, ...rest],
+    ],
+    ["a project that is not terminating", (roles) => roles.map((role) => ({ ...role, terminating: false }))],
+    [
+      "a project with the name of a bin",
+      ([project, ...rest]) => [
+        { ...(project as DelegatedRoleInput), name: "bin-0", paths: ["projects/bin-0/*"] },
+        ...rest,
+      ],
+    ],
+  ];
+  for (const [what, reshape] of RESHAPED) {
+    test(`${what}: refused as tree_shape, whatever the repository accepted`, async () => {
+      await publisher.publish(domainId);
+      const id = await acceptMetadata(database.repository, domainId, [
+        await owners.targetsMetadata(2, { reshape }),
+      ]);
+      await publisher.publish(domainId);
+      expect(await change(id)).toMatchObject({ outcome: "refused", refusal: "tree_shape" });
     });
   }
 

@@ -56,7 +56,13 @@ export class Owners {
 
   async targetsMetadata(
     version: number,
-    options: { signers?: readonly Signer[]; projects?: readonly string[]; expires?: Date } = {},
+    options: {
+      signers?: readonly Signer[];
+      projects?: readonly string[];
+      expires?: Date;
+      /** Changes the delegations as they would be. */
+      reshape?: (roles: readonly DelegatedRoleInput[]) => readonly DelegatedRoleInput[];
+    } = {},
   ): Promise<NewMetadata> {
     const projects: DelegatedRoleInput[] = (options.projects ?? ["app"]).map((name) => ({
       name,
@@ -75,7 +81,7 @@ export class Owners {
     const payload = targetsPayload({
       version,
       expires: options.expires ?? this.expires,
-      delegations: { roles: [...projects, artifacts] },
+      delegations: { roles: (options.reshape ?? ((roles) => roles))([...projects, artifacts]) },
     });
     return { role: "targets", version, bytes: await signPayload(payload, options.signers ?? this.targets) };
   }
