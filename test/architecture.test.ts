@@ -12,12 +12,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   crypto: ["encoding"],
   tuf: ["encoding", "crypto"],
   "in-toto": ["encoding", "crypto"],
-  lineage: ["encoding", "crypto", "tuf", "in-toto"],
+  sigstore: ["encoding", "crypto"],
+  lineage: ["encoding", "crypto", "tuf", "in-toto", "sigstore"],
   oci: ["encoding", "crypto"],
-  client: ["encoding", "crypto", "tuf", "in-toto", "lineage"],
-  contract: ["encoding", "crypto", "tuf", "in-toto", "lineage", "oci", "client"],
+  client: ["encoding", "crypto", "tuf", "in-toto", "sigstore", "lineage"],
+  contract: ["encoding", "crypto", "tuf", "in-toto", "sigstore", "lineage", "oci", "client"],
   store: ["encoding", "crypto", "tuf", "in-toto", "lineage", "client", "contract"],
-  cli: ["encoding", "crypto", "tuf", "in-toto", "lineage", "oci", "client", "contract", "store"],
+  cli: ["encoding", "crypto", "tuf", "in-toto", "sigstore", "lineage", "oci", "client", "contract", "store"],
 };
 
 /** Pure packages: no I/O, no clock, no randomness. Of Node they may use hashing, signatures and nothing else. */
@@ -25,7 +26,8 @@ const PURE: Record<string, readonly string[]> = {
   encoding: [],
   crypto: ["node:crypto"],
   tuf: [],
-  "in-toto": [],
+  "in-toto": ["node:crypto"],
+  sigstore: [],
   lineage: [],
 };
 /** Signers may do I/O: the one file of a pure package that reads keys from disk. */
