@@ -26,7 +26,7 @@ const PURE: Record<string, readonly string[]> = {
   encoding: [],
   crypto: ["node:crypto"],
   tuf: [],
-  "in-toto": ["node:crypto"],
+  "in-toto": [],
   sigstore: [],
   lineage: [],
 };
