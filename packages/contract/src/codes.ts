@@ -59,6 +59,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   ),
   weak_key: kind(422, "Weak key", "Make a new key with `stemma key new`."),
   bad_key_id: kind(422, "Bad key id", "Key ids are short printable labels."),
+  bad_certificate: kind(
+    422,
+    "Unusable certificate",
+    "Send one PEM certificate, signed with SHA-2, without critical extensions beyond the usual ones.",
+  ),
   bad_passphrase: kind(422, "Wrong passphrase", "Give the passphrase that the key was written with."),
   key_file_unprotected: kind(422, "Key file readable by others", "Set its mode to 0600."),
 
@@ -150,10 +155,83 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   bad_artifact_digest: kind(422, "Bad artifact digest", "Write digests as lower-case hexadecimal."),
   weak_artifact_digest: kind(422, "Weak artifact digest", "Record artifacts with sha256 or sha512."),
   unknown_parameter: kind(422, "Unknown layout parameter", "Give every parameter that the layout uses."),
-  unsupported_inspection: kind(422, "Inspections are not supported", "Express the inspection as a step."),
-  unsupported_sublayout: kind(422, "Sublayouts are not supported", "Write the steps into the layout itself."),
-  unsupported_certificate: kind(422, "Certificates are not supported", "Name functionaries by their keys."),
-  unsupported_attestation: kind(422, "Attestations are not supported", "Record in-toto links."),
+  bad_statement: kind(422, "Not a statement", "Follow the in-toto attestation framework, Statement v1."),
+  bad_predicate: kind(
+    422,
+    "Predicate not of its type",
+    "Give the predicate the members that its type requires.",
+  ),
+  bad_attribute_rule: kind(
+    422,
+    "Bad attribute rule",
+    "An attribute rule has `at` and one operator; see docs/attestations.md.",
+  ),
+  bad_identity: kind(422, "Bad identity", "Name the exact issuer and the exact identity, never a pattern."),
+  bad_authority: kind(
+    422,
+    "Unusable certificate authority",
+    "Give each of rootcas and intermediatecas a PEM certificate in keyval.certificate.",
+  ),
+  bad_constraint: kind(
+    422,
+    "Bad certificate constraint",
+    "Use common_name, dns_names, emails, organizations, roots and uris; name roots that the layout defines.",
+  ),
+  bad_expected_predicate: kind(
+    422,
+    "Bad expected predicate",
+    "Give it a predicateType, functionaries and a threshold; the step itself has no pubkeys and the threshold 1.",
+  ),
+  unsupported_layout_version: kind(
+    422,
+    "Unknown form of expected predicates",
+    "Set expected_predicates_version to the form that docs/attestations.md describes.",
+  ),
+  unsupported_inspection: kind(
+    422,
+    "Inspection not carried out",
+    "Verify with `stemma verify --run-inspections`, or let the owners express the inspection as a step.",
+  ),
+  certificate_not_trusted: kind(
+    403,
+    "Certificate not trusted",
+    "Sign with a certificate under a root of the layout that holds now.",
+  ),
+  certificate_constraint_unmet: kind(
+    403,
+    "Certificate of somebody else",
+    "Sign with a certificate that the step's constraints allow.",
+  ),
+  trusted_root_missing: kind(
+    422,
+    "No trusted root for keyless signatures",
+    "Let the owners publish a trusted_root.json with the project or the trust domain.",
+  ),
+  sublayout_failed: kind(
+    422,
+    "Sublayout not satisfied",
+    "Record the evidence that the functionary's own layout asks for.",
+  ),
+  predicate_not_expected: kind(
+    422,
+    "Attestation of another type",
+    "Record attestations of the predicate types that the layout expects.",
+  ),
+  no_matching_attestation: kind(
+    422,
+    "Attestation missing",
+    "Have a functionary attest it with `stemma attest`, and record it.",
+  ),
+  attribute_failed: kind(
+    422,
+    "Attribute not as expected",
+    "The detail names the attribute, what the layout expects, and what the attestation says.",
+  ),
+  vsa_not_passed: kind(
+    422,
+    "Verification summary did not pass",
+    "Find out from the verifier why it denied the artifact.",
+  ),
   layout_threshold_not_met: kind(
     422,
     "Layout not signed by its owners",

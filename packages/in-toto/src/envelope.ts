@@ -21,11 +21,16 @@ export const PAYLOAD_TYPE = "application/vnd.in-toto+json";
 
 export type EnvelopeFormat = "metablock" | "dsse";
 
+/** Payload types of statements may name their predicate (in-toto attestation, envelope): `application/vnd.in-toto.x+json`. */
+const STATEMENT_PAYLOAD_TYPE = /^application\/vnd\.in-toto\.[A-Za-z0-9][A-Za-z0-9.-]{0,126}\+json$/;
+
+const BUNDLE_MEDIA_TYPE = "application/vnd.dev.sigstore.bundle";
+
 /** One signature, with the key id that it claims. A DSSE signature need not claim any. */
 export interface EnvelopeSignature {
   readonly keyId: KeyId | undefined;
   readonly signature: Uint8Array;
-  /** The PEM certificate that Go's metablocks may carry. Not verified yet. */
+  /** The PEM certificate that goes with a signature by an X.509 functionary; `cert` in Go's metablocks. */
   readonly certificate?: string;
 }
 
@@ -39,6 +44,8 @@ export interface Envelope {
   readonly signatures: readonly EnvelopeSignature[];
   /** The envelope as received. */
   readonly bytes: Uint8Array;
+  /** Whether it is a Sigstore bundle, which carries a DSSE envelope and what speaks for its one signature. */
+  readonly bundle: boolean;
 }
 
 /** A DSSE envelope whose payload may be anything (DSSE 1.0). */
@@ -50,14 +57,18 @@ export interface DsseParts {
 }
 
 /**
- * Reads a metablock or a DSSE envelope (ITE-5) and its payload, strictly and within limits. No signature is checked
- * here. Members that the formats do not know are ignored in the envelope, and kept in the payload.
+ * Reads a metablock, a DSSE envelope (ITE-5) or a Sigstore bundle that holds one, and its payload, strictly and within
+ * limits. No signature is checked here. Members that the formats do not know are ignored in the envelope, and kept in
+ * the payload.
  *
  * Throws `unsupported_envelope`, `unsupported_payload_type`, `limit_exceeded`, and EncodingError or CryptoError for
  * JSON, hex, base64 and key ids that are not well formed.
  */
 export function readEnvelope(bytes: Uint8Array, limits: InTotoLimits = DEFAULT_LIMITS): Envelope {
-  const envelope = asObject(parseJson(bytes, { maxBytes: limits.envelopeBytes }), "The envelope");
+  const document = asObject(parseJson(bytes, { maxBytes: limits.envelopeBytes }), "The envelope");
+  const mediaType = document.get("mediaType");
+  const bundle = typeof mediaType === "string" && mediaType.startsWith(BUNDLE_MEDIA_TYPE);
+  const envelope = bundle ? bundledEnvelope(document) : document;
   const isDsse = envelope.has("payload");
   if (isDsse === envelope.has("signed")) {
     throw new InTotoError(
@@ -69,19 +80,34 @@ export function readEnvelope(bytes: Uint8Array, limits: InTotoLimits = DEFAULT_L
   }
   if (isDsse) {
     const { payloadType, body, message, signatures } = openDsse(envelope, limits);
-    if (payloadType !== PAYLOAD_TYPE) {
+    if (payloadType !== PAYLOAD_TYPE && !STATEMENT_PAYLOAD_TYPE.test(payloadType)) {
       throw new InTotoError(
         "unsupported_payload_type",
         `The payload type is ${quote(payloadType)}; in-toto's is ${quote(PAYLOAD_TYPE)}.`,
       );
     }
-    const payload = asObject(parseJson(body, { maxBytes: limits.payloadBytes }), "The payload");
-    return { format: "dsse", payloadType, payload, message, signatures, bytes };
+    // Predicates may hold fractions; the bytes are what was signed, so nothing is ever written again.
+    const payload = asObject(
+      parseJson(body, { maxBytes: limits.payloadBytes, maxDepth: limits.payloadDepth, fractions: true }),
+      "The payload",
+    );
+    return { format: "dsse", payloadType, payload, message, signatures, bytes, bundle };
   }
   const signatures = readSignatures(envelope, limits, metablockSignature);
   const payload = asObject(member(envelope, "signed", "The metablock"), "signed");
   const message = canonicalJson(payload);
-  return { format: "metablock", payloadType: PAYLOAD_TYPE, payload, message, signatures, bytes };
+  return { format: "metablock", payloadType: PAYLOAD_TYPE, payload, message, signatures, bytes, bundle };
+}
+
+function bundledEnvelope(bundle: JsonObject): JsonObject {
+  const envelope = bundle.get("dsseEnvelope");
+  if (!(envelope instanceof Map) || !envelope.has("payload")) {
+    throw new InTotoError(
+      "unsupported_envelope",
+      "The Sigstore bundle holds no DSSE envelope, so it attests nothing about how an artifact was made.",
+    );
+  }
+  return envelope as JsonObject;
 }
 
 /** Takes a DSSE envelope apart, without reading its payload. Throws as `readEnvelope`. */
@@ -110,10 +136,7 @@ function readSignatures(
 function metablockSignature(signature: JsonObject, where: string): EnvelopeSignature {
   const keyId = asKeyId(asString(member(signature, "keyid", where), `${where}.keyid`), `${where}.keyid`);
   const bytes = decodeHex(asString(member(signature, "sig", where), `${where}.sig`));
-  const certificate = signature.get("cert");
-  return typeof certificate === "string" && certificate !== ""
-    ? { keyId, signature: bytes, certificate }
-    : { keyId, signature: bytes };
+  return { keyId, signature: bytes, ...certificateOf(signature) };
 }
 
 function dsseSignature(signature: JsonObject, where: string): EnvelopeSignature {
@@ -123,5 +146,11 @@ function dsseSignature(signature: JsonObject, where: string): EnvelopeSignature 
   return {
     keyId: hint === "" ? undefined : asKeyId(hint, `${where}.keyid`),
     signature: decodeBase64(text, { urlSafe: true }),
+    ...certificateOf(signature),
   };
+}
+
+function certificateOf(signature: JsonObject): { readonly certificate?: string } {
+  const certificate = signature.get("cert");
+  return typeof certificate === "string" && certificate !== "" ? { certificate } : {};
 }

@@ -1,5 +1,7 @@
 export type { ArtifactDigests, Artifacts } from "./artifacts.ts";
 export { digestTexts, sameDigests } from "./artifacts.ts";
+export type { AttributeRule } from "./attributes.ts";
+export { attributeText, failedAttributes, readAttributeRules } from "./attributes.ts";
 export type { LayoutContent, LinkContent, StepContent } from "./authoring.ts";
 export {
   addSignatures,
@@ -11,12 +13,22 @@ export {
   writeLayout,
   writeLink,
 } from "./authoring.ts";
-export type { AuthorizedLink } from "./authorize.ts";
-export { authorizedFunctionaries } from "./authorize.ts";
+export type { Authorities } from "./authorities.ts";
+export type { AuthorizedEvidence } from "./authorize.ts";
+export { authorizeEvidence } from "./authorize.ts";
 export type { DsseParts, Envelope, EnvelopeFormat, EnvelopeSignature } from "./envelope.ts";
 export { openDsse, PAYLOAD_TYPE, readEnvelope } from "./envelope.ts";
 export type { InTotoCode } from "./error.ts";
 export { IN_TOTO_CODES, InTotoError } from "./error.ts";
+export type { KeylessSigner, KeylessVerifier } from "./evidence.ts";
+export { Evidence } from "./evidence.ts";
+export type { ExpectedPredicate } from "./expected-predicate.ts";
+export { PREDICATES_VERSION } from "./expected-predicate.ts";
+export { whoMaySign } from "./explain.ts";
+export type { Functionary, FunctionarySet, KeylessIdentity } from "./functionaries.ts";
+export { countDistinct, KEYLESS_KEY_TYPE, keylessKey } from "./functionaries.ts";
+export type { Refused } from "./gate.ts";
+export { EvidenceGate } from "./gate.ts";
 export { Glob } from "./glob.ts";
 export type { Inspection, Layout, Step, UnusableKey } from "./layout.ts";
 export { readExpires, readLayout } from "./layout.ts";
@@ -27,26 +39,33 @@ export { readLink } from "./link.ts";
 export { checkArtifactName, checkStepName } from "./names.ts";
 export type { Owners, SignedLayout } from "./open-layout.ts";
 export { isExpired, openLayout } from "./open-layout.ts";
+export { payloadKind } from "./payload.ts";
+export { checkPredicate, isTransformational, reportedArtifacts } from "./predicates/index.ts";
 export type { PublishCheck } from "./publish-check.ts";
 export { checkLayoutForPublish } from "./publish-check.ts";
 export type { ArtifactRule, ArtifactType, MatchRule, PatternRule, RequireRule } from "./rule.ts";
 export { parseRule, readRules, ruleText } from "./rule.ts";
 export type { ItemArtifacts, Mismatch, RuleFailure, RuleOutcome, RuleTrace } from "./rules.ts";
 export { applyRules } from "./rules.ts";
-export type { Functionary } from "./signatures.ts";
+export type { SigningTrust } from "./signatures.ts";
 export { signersOf } from "./signatures.ts";
+export type { Inspector } from "./solve.ts";
+export type { ResourceDescriptor, Statement } from "./statement.ts";
+export { readStatement } from "./statement.ts";
 export type { Parameters } from "./substitute.ts";
 export { substituteParameters } from "./substitute.ts";
-export { unsupportedParts } from "./unsupported.ts";
 export type {
   ArtifactListTrace,
   ArtifactTrace,
+  AttestationTrace,
+  InspectionTrace,
   LayoutTrace,
   LayoutVerdict,
   Reason,
   SetAside,
   SignerTrace,
   StepTrace,
+  SublayoutTrace,
   Warning,
   WarningCode,
 } from "./verdict.ts";

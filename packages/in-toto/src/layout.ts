@@ -8,30 +8,38 @@ import {
   member,
   StemmaError,
 } from "@stemma/encoding";
+import { type Authorities, readAuthorities, readConstraints } from "./authorities.ts";
 import type { Envelope } from "./envelope.ts";
 import { InTotoError } from "./error.ts";
+import { type ExpectedPredicate, PREDICATES_VERSION, readExpectedPredicates } from "./expected-predicate.ts";
+import {
+  type FunctionarySet,
+  type KeylessIdentity,
+  readFunctionaries,
+  readKeyless,
+  readThreshold,
+} from "./functionaries.ts";
 import { checkLimit, DEFAULT_LIMITS, type InTotoLimits } from "./limits.ts";
 import { checkStepName, quote } from "./names.ts";
+import { checkPayloadType } from "./payload.ts";
 import { type ArtifactRule, readRules } from "./rule.ts";
-import { checkPayloadType } from "./unsupported.ts";
 
-/** A step that functionaries carry out (in-toto 4.3.1). */
-export interface Step {
+/**
+ * A step that functionaries carry out (in-toto 4.3.1). Either links of its functionaries stand for it, or attestations
+ * of the expected predicates; with those, the set of functionaries is empty.
+ */
+export interface Step extends FunctionarySet {
   readonly name: string;
-  /** How many distinct public keys must report the same materials and products. */
+  /** How many distinct functionaries must report the same materials and products. */
   readonly threshold: number;
-  /** The key ids that the step names, as written. */
-  readonly keyIds: readonly KeyId[];
-  /** Those of them that the layout defines and that can be used. */
-  readonly keys: ReadonlyMap<KeyId, PublicKey>;
   readonly expectedMaterials: readonly ArtifactRule[];
   readonly expectedProducts: readonly ArtifactRule[];
   readonly expectedCommand: readonly string[];
-  /** How many certificate constraints there are (Go only; not verified yet). */
-  readonly certificateConstraints: number;
+  /** The first of them says what the step's materials and products are; the others are about its products. */
+  readonly expectedPredicates: readonly ExpectedPredicate[];
 }
 
-/** An inspection (in-toto 4.3.2): a command for the verifier. Never run by Stemma. */
+/** An inspection (in-toto 4.3.2): a command for the verifier, which no service ever runs. */
 export interface Inspection {
   readonly name: string;
   readonly expectedMaterials: readonly ArtifactRule[];
@@ -45,12 +53,12 @@ export interface Layout {
   readonly expires: Date;
   readonly readme: string;
   readonly keys: ReadonlyMap<KeyId, PublicKey>;
+  readonly identities: ReadonlyMap<KeyId, KeylessIdentity>;
   /** Keys that are never counted, with the reason. */
   readonly unusableKeys: ReadonlyMap<KeyId, UnusableKey>;
   readonly steps: readonly Step[];
   readonly inspections: readonly Inspection[];
-  /** How many root and intermediate certificates there are (Go only; not verified yet). */
-  readonly certificateAuthorities: number;
+  readonly authorities: Authorities;
 }
 
 export interface UnusableKey {
@@ -62,14 +70,14 @@ export interface UnusableKey {
  * Reads the layout in an envelope, strictly. Says nothing about its signatures or its age.
  *
  * Throws `wrong_document`, `bad_expires`, `bad_name`, `duplicate_name`, `invalid_threshold`, `bad_rule`,
- * `key_id_mismatch`, `private_key_exposed`, `limit_exceeded`, and EncodingError for its shape.
+ * `key_id_mismatch`, `private_key_exposed`, `bad_identity`, `bad_authority`, `bad_constraint`, `bad_expected_predicate`,
+ * `bad_attribute_rule`, `unsupported_layout_version`, `limit_exceeded`, and EncodingError for its shape.
  */
 export function readLayout(envelope: Envelope, limits: InTotoLimits = DEFAULT_LIMITS): Layout {
   const { payload } = envelope;
-  checkPayloadType(payload, "layout");
-  const keys = new Map<KeyId, PublicKey>();
-  const unusableKeys = new Map<KeyId, UnusableKey>();
-  readKeys(member(payload, "keys", "The layout"), keys, unusableKeys, limits);
+  checkPayloadType(envelope, "layout");
+  const keys = readKeys(member(payload, "keys", "The layout"), limits);
+  const defined = { ...keys, authorities: readAuthorities(payload, limits) };
 
   const names = new Set<string>();
   const stepList = asArray(member(payload, "steps", "The layout"), "steps");
@@ -78,11 +86,9 @@ export function readLayout(envelope: Envelope, limits: InTotoLimits = DEFAULT_LI
   return {
     expires: readExpires(asString(member(payload, "expires", "The layout"), "expires")),
     readme: asString(payload.get("readme") ?? "", "readme"),
-    keys,
-    unusableKeys,
-    steps: stepList.map((item, index) => readStep(item, `steps[${index}]`, keys, names, limits)),
+    ...defined,
+    steps: readSteps(stepList, payload.get("expected_predicates_version"), defined, names, limits),
     inspections: inspectList.map((item, index) => readInspection(item, `inspect[${index}]`, names, limits)),
-    certificateAuthorities: count(payload, "rootcas") + count(payload, "intermediatecas"),
   };
 }
 
@@ -105,12 +111,13 @@ export function readExpires(text: string): Date {
   return date;
 }
 
-function readKeys(
-  value: JsonValue,
-  keys: Map<KeyId, PublicKey>,
-  unusable: Map<KeyId, UnusableKey>,
-  limits: InTotoLimits,
-): void {
+type Keys = Pick<Layout, "keys" | "identities" | "unusableKeys">;
+type Defined = Pick<Layout, "keys" | "identities" | "authorities">;
+
+function readKeys(value: JsonValue, limits: InTotoLimits): Keys {
+  const keys = new Map<KeyId, PublicKey>();
+  const identities = new Map<KeyId, KeylessIdentity>();
+  const unusableKeys = new Map<KeyId, UnusableKey>();
   const object = asObject(value, "keys");
   checkLimit(object.size, limits.keys, "The layout", "keys");
   for (const [label, item] of object) {
@@ -125,71 +132,80 @@ function readKeys(
     if (keyval instanceof Map && (keyval as JsonObject).get("private")) {
       throw new InTotoError("private_key_exposed", `${where} holds a private key; replace that key.`);
     }
+    const identity = readKeyless(key, where);
+    if (identity !== undefined) {
+      identities.set(keyId, identity);
+      continue;
+    }
     try {
       keys.set(keyId, readPublicKey(key, where));
     } catch (error) {
       // A key that cannot be used counts for nothing; steps that do not need it are not harmed (N-05).
       if (!(error instanceof StemmaError)) throw error;
-      unusable.set(keyId, { code: error.code, message: error.message });
+      unusableKeys.set(keyId, { code: error.code, message: error.message });
     }
   }
+  return { keys, identities, unusableKeys };
+}
+
+/** A form of expected predicates that is not known asks for something that would not be checked (N-44). */
+function readSteps(
+  list: readonly JsonValue[],
+  version: JsonValue | undefined,
+  defined: Defined,
+  names: Set<string>,
+  limits: InTotoLimits,
+): readonly Step[] {
+  const steps = list.map((item, index) => readStep(item, `steps[${index}]`, defined, names, limits));
+  const expects = steps.some((step) => step.expectedPredicates.length > 0);
+  if (expects ? version !== PREDICATES_VERSION : version !== undefined && version !== PREDICATES_VERSION) {
+    throw new InTotoError(
+      "unsupported_layout_version",
+      `A layout with expected_predicates must have "expected_predicates_version": "${PREDICATES_VERSION}".`,
+    );
+  }
+  return steps;
 }
 
 function readStep(
   value: JsonValue,
   where: string,
-  layoutKeys: ReadonlyMap<KeyId, PublicKey>,
+  defined: Defined,
   names: Set<string>,
   limits: InTotoLimits,
 ): Step {
   const step = asObject(value, where);
   const name = readName(step, "step", where, names);
-  const list = asArray(member(step, "pubkeys", where), `${where}.pubkeys`);
-  checkLimit(list.length, limits.keysPerStep, where, "keys");
-  const keyIds = list.map((item) => asKeyId(asString(item, `${where}.pubkeys`), `${where}.pubkeys`));
-  const keys = new Map<KeyId, PublicKey>();
-  for (const keyId of keyIds) {
-    const key = layoutKeys.get(keyId);
-    if (key !== undefined) keys.set(keyId, key);
+  const expectedPredicates = readExpectedPredicates(
+    step.get("expected_predicates"),
+    defined,
+    `${where}.expected_predicates`,
+    limits,
+  );
+  const set = readFunctionaries(
+    member(step, "pubkeys", where),
+    readConstraints(step.get("cert_constraints"), defined.authorities, `${where}.cert_constraints`, limits),
+    defined,
+    `${where}.pubkeys`,
+    limits,
+  );
+  const threshold = member(step, "threshold", where);
+  if (expectedPredicates.length > 0 && (set.keyIds.length + set.constraints.length > 0 || threshold !== 1)) {
+    // Whoever does not know expected predicates then finds nobody to sign the step, and denies.
+    throw new InTotoError(
+      "bad_expected_predicate",
+      `${where} expects predicates, so its pubkeys must be empty and its threshold 1; each predicate has its own.`,
+    );
   }
-  const certificateConstraints = asArray(
-    step.get("cert_constraints") ?? [],
-    `${where}.cert_constraints`,
-  ).length;
   return {
+    ...set,
     name,
-    threshold: readThreshold(step, where, keys, certificateConstraints > 0),
-    keyIds,
-    keys,
+    threshold: expectedPredicates[0]?.threshold ?? readThreshold(threshold, set, where),
     expectedMaterials: readRules(step.get("expected_materials"), `${where}.expected_materials`, limits),
     expectedProducts: readRules(step.get("expected_products"), `${where}.expected_products`, limits),
     expectedCommand: readWords(step.get("expected_command"), `${where}.expected_command`),
-    certificateConstraints,
+    expectedPredicates,
   };
-}
-
-/**
- * A threshold is at least 1, and at most the number of distinct public keys that can be counted toward it: the same
- * key under two key ids is one (N-02, N-03).
- */
-function readThreshold(
-  step: JsonObject,
-  where: string,
-  keys: ReadonlyMap<KeyId, PublicKey>,
-  open: boolean,
-): number {
-  const threshold = member(step, "threshold", where);
-  if (typeof threshold !== "number" || !Number.isSafeInteger(threshold) || threshold < 1) {
-    throw new InTotoError("invalid_threshold", `${where}.threshold must be an integer of at least 1.`);
-  }
-  const distinct = new Set([...keys.values()].map((key) => key.fingerprint)).size;
-  if (!open && threshold > distinct) {
-    throw new InTotoError(
-      "invalid_threshold",
-      `${where}.threshold is ${threshold}, but the step names ${distinct} distinct public keys that can be used.`,
-    );
-  }
-  return threshold;
 }
 
 function readInspection(
@@ -225,8 +241,4 @@ function readName(item: JsonObject, type: string, where: string, names: Set<stri
 
 function readWords(value: JsonValue | undefined, where: string): readonly string[] {
   return asArray(value ?? [], where).map((word) => asString(word, `${where}: every word`));
-}
-
-function count(payload: JsonObject, name: string): number {
-  return asObject(payload.get(name) ?? new Map(), name).size;
 }

@@ -6,12 +6,19 @@ export interface InTotoLimits {
   readonly envelopeBytes: number;
   /** Bytes of a decoded DSSE payload. */
   readonly payloadBytes: number;
+  /** Nesting of a payload: an SBOM is deeper than a link. */
+  readonly payloadDepth: number;
   readonly signatures: number;
   /** Verifications that signatures without a known key id may cost in one envelope. */
   readonly unlabelledChecks: number;
   readonly keys: number;
   readonly keysPerStep: number;
   readonly steps: number;
+  /** Root certificates, and intermediate ones, of a layout. */
+  readonly authorities: number;
+  /** Certificate constraints of a step, and values of one attribute of a constraint. */
+  readonly constraints: number;
+  readonly predicatesPerStep: number;
   /** Rules in one list of one step. */
   readonly rules: number;
   /** UTF-16 units in one token of a rule. */
@@ -23,6 +30,10 @@ export interface InTotoLimits {
   readonly evidence: number;
   /** Bytes of all those envelopes together. */
   readonly evidenceBytes: number;
+  /** How deep sublayouts may stand in sublayouts. */
+  readonly sublayoutDepth: number;
+  /** Times that a sublayout is verified for one verdict. */
+  readonly sublayouts: number;
   /** Times that the rules of a step are evaluated in one search. */
   readonly evaluations: number;
   /** Comparisons of characters and artifacts in one search. */
@@ -36,17 +47,23 @@ export interface InTotoLimits {
 export const DEFAULT_LIMITS: InTotoLimits = {
   envelopeBytes: 6_000_000,
   payloadBytes: 4 * 1024 * 1024,
+  payloadDepth: 64,
   signatures: 64,
   unlabelledChecks: 64,
   keys: 256,
   keysPerStep: 64,
   steps: 128,
+  authorities: 64,
+  constraints: 64,
+  predicatesPerStep: 32,
   rules: 256,
   patternLength: 1024,
   nameLength: 4096,
   digestsPerArtifact: 32,
   evidence: 256,
   evidenceBytes: 64 * 1024 * 1024,
+  sublayoutDepth: 4,
+  sublayouts: 64,
   evaluations: 4096,
   work: 50_000_000,
   traceNames: 32,

@@ -3,7 +3,7 @@ import { type Artifacts, readArtifacts } from "./artifacts.ts";
 import type { Envelope } from "./envelope.ts";
 import { DEFAULT_LIMITS, type InTotoLimits } from "./limits.ts";
 import { checkStepName } from "./names.ts";
-import { checkPayloadType } from "./unsupported.ts";
+import { checkPayloadType } from "./payload.ts";
 
 /** What a functionary says was done in a step (in-toto 4.4). */
 export interface Link {
@@ -26,7 +26,7 @@ const NOTHING: JsonObject = new Map();
  */
 export function readLink(envelope: Envelope, limits: InTotoLimits = DEFAULT_LIMITS): Link {
   const { payload } = envelope;
-  checkPayloadType(payload, "link");
+  checkPayloadType(envelope, "link");
   const name = asString(member(payload, "name", "The link"), "The link's name");
   checkStepName(name, "The link's name");
   const command = payload.get("command");

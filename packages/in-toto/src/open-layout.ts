@@ -1,10 +1,11 @@
 import type { KeyId, PublicKey } from "@stemma/crypto";
 import { type Envelope, readEnvelope } from "./envelope.ts";
 import { InTotoError } from "./error.ts";
+import type { Functionary } from "./functionaries.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import { DEFAULT_LIMITS, type InTotoLimits } from "./limits.ts";
-import { type Functionary, signersOf } from "./signatures.ts";
-import { checkPayloadType } from "./unsupported.ts";
+import { checkPayloadType } from "./payload.ts";
+import { signersOf } from "./signatures.ts";
 
 /** Whoever may sign a layout, and how many of them must. */
 export interface Owners {
@@ -38,7 +39,7 @@ export function openLayout(
   }
   const envelope =
     layoutEnvelope instanceof Uint8Array ? readEnvelope(layoutEnvelope, limits) : layoutEnvelope;
-  checkPayloadType(envelope.payload, "layout");
+  checkPayloadType(envelope, "layout");
   const signers = signersOf(envelope, owners.keys, limits);
   if (signers.length < owners.threshold) {
     throw new InTotoError(

@@ -1,12 +1,12 @@
 import type { KeyFingerprint } from "@stemma/crypto";
 import { StemmaError } from "@stemma/encoding";
 import type { Envelope } from "./envelope.ts";
+import { keylessKey } from "./functionaries.ts";
 import type { Layout, Step } from "./layout.ts";
 import { DEFAULT_LIMITS, type InTotoLimits } from "./limits.ts";
 import { quote } from "./names.ts";
 import { isExpired, type Owners, openLayout, type SignedLayout } from "./open-layout.ts";
 import { type ArtifactRule, ruleText } from "./rule.ts";
-import { unsupportedParts } from "./unsupported.ts";
 import type { Reason, Warning } from "./verdict.ts";
 
 export interface PublishCheck {
@@ -22,8 +22,8 @@ export interface PublishCheck {
  * Whether a repository should take a layout, which is stricter than whether a verifier could use it: a mistake is cheap
  * to correct before it is published. Refused are layouts that enough owners did not sign, that have expired, that have no
  * steps, that name weak, unusable, mislabelled or repeated keys, and rules that MATCH a step which is not there. What can
- * be meant, but is often a mistake, is a warning; so are parts that Stemma does not verify yet, although a verdict by such
- * a layout is always a denial (N-50).
+ * be meant, but is often a mistake, is a warning; so are inspections, although a verdict by such a layout is a denial
+ * unless the person who verifies has them carried out (N-50).
  */
 export function checkLayoutForPublish(
   layoutEnvelope: Envelope | Uint8Array,
@@ -45,7 +45,7 @@ export function checkLayoutForPublish(
     ...keyErrors(layout),
     ...layout.steps.flatMap(stepErrors(layout)),
   ];
-  const warnings = [...unsupportedParts(layout), ...layout.steps.flatMap(ruleWarnings)];
+  const warnings = [...inspectionWarnings(layout), ...layout.steps.flatMap(ruleWarnings)];
   return { ok: errors.length === 0, errors, warnings, signed };
 }
 
@@ -66,6 +66,23 @@ function lifeErrors(layout: Layout, time: Date): Reason[] {
 function keyErrors(layout: Layout): Reason[] {
   const errors: Reason[] = [];
   const seen = new Map<KeyFingerprint, string>();
+  for (const [keyId, { issuer, identity, fingerprint }] of layout.identities) {
+    const earlier = seen.get(fingerprint);
+    if (earlier !== undefined) {
+      errors.push({
+        code: "duplicate_key_material",
+        message: `The keys ${quote(earlier)} and ${quote(keyId)} are the same identity.`,
+      });
+    }
+    seen.set(fingerprint, keyId);
+    const computed = keylessKey(issuer, identity).keyId;
+    if (keyId !== computed) {
+      errors.push({
+        code: "key_id_mismatch",
+        message: `The identity ${quote(keyId)} should be named ${quote(computed)}, after its content.`,
+      });
+    }
+  }
   for (const [keyId, key] of layout.keys) {
     const earlier = seen.get(key.fingerprint);
     if (earlier !== undefined) {
@@ -90,8 +107,8 @@ function stepErrors(layout: Layout): (step: Step) => Reason[] {
   const names = new Set(layout.steps.map((step) => step.name));
   return (step) => {
     const errors: Reason[] = [];
-    for (const keyId of step.keyIds) {
-      if (layout.keys.has(keyId) || layout.unusableKeys.has(keyId)) continue;
+    for (const keyId of [step, ...step.expectedPredicates].flatMap((set) => set.keyIds)) {
+      if (layout.keys.has(keyId) || layout.identities.has(keyId) || layout.unusableKeys.has(keyId)) continue;
       errors.push({
         code: "unknown_functionary",
         message: `Step ${quote(step.name)} names the key ${quote(keyId)}, which the layout does not define.`,
@@ -108,6 +125,14 @@ function stepErrors(layout: Layout): (step: Step) => Reason[] {
     }
     return errors;
   };
+}
+
+function inspectionWarnings({ inspections }: Layout): Warning[] {
+  return inspections.map(({ name }) => ({
+    code: "unsupported_inspection",
+    message: `The layout has the inspection ${quote(name)}. Nothing that a layout names is run by a service, so verdicts deny unless the person who verifies has it carried out.`,
+    step: name,
+  }));
 }
 
 function ruleWarnings(step: Step): Warning[] {

@@ -1,4 +1,5 @@
-import { type Artifacts, digestTexts, sameDigests } from "./artifacts.ts";
+import { type ArtifactDigests, type Artifacts, digestTexts, sameDigests } from "./artifacts.ts";
+import { agreeOnDigest, strongDigests } from "./digests.ts";
 import type { Glob } from "./glob.ts";
 import { DEFAULT_LIMITS, type InTotoLimits, type Meter } from "./limits.ts";
 import { type ArtifactRule, type ArtifactType, type MatchRule, ruleText } from "./rule.ts";
@@ -7,6 +8,11 @@ import { type ArtifactRule, type ArtifactType, type MatchRule, ruleText } from "
 export interface ItemArtifacts {
   readonly materials: Artifacts;
   readonly products: Artifacts;
+  /**
+   * Whether the names are labels, as an attestation's are: it is about digests, "regardless of content type" (in-toto
+   * attestation, Statement). A MATCH with labels on either side compares digests alone.
+   */
+  readonly labels?: boolean;
 }
 
 /** What one rule did: the artifacts that it took from the queue, and how many it left. */
@@ -115,8 +121,16 @@ function authority(
 
   switch (rule.kind) {
     case "match": {
-      const other = linkOf(rule.step)?.[rule.type];
-      if (other === undefined) return () => false;
+      const source = linkOf(rule.step);
+      const other = source?.[rule.type];
+      if (source === undefined || other === undefined) return () => false;
+      if (item.labels === true || source.labels === true) {
+        const find = findByDigest(other, rule.destinationPrefix, meter);
+        return (name) => {
+          const here = item[list].get(name);
+          return here !== undefined && counterpartOf(rule, name, meter) !== undefined && find(here);
+        };
+      }
       return (name) => {
         const counterpart = counterpartOf(rule, name, meter);
         if (counterpart === undefined) return false;
@@ -141,6 +155,26 @@ function authority(
     case "require":
       return () => false;
   }
+}
+
+/** Whether there is an artifact below a prefix that agrees on a digest; one look through them all, then by digest. */
+function findByDigest(
+  artifacts: Artifacts,
+  prefix: string,
+  meter: Meter,
+): (digests: ArtifactDigests) => boolean {
+  const byDigest = new Map<string, ArtifactDigests[]>();
+  for (const [name, digests] of artifacts) {
+    if (!name.startsWith(prefix)) continue;
+    for (const text of strongDigests(digests)) byDigest.set(text, [...(byDigest.get(text) ?? []), digests]);
+  }
+  meter.spend(artifacts.size);
+  return (digests) =>
+    strongDigests(digests).some((text) => {
+      const found = byDigest.get(text) ?? [];
+      meter.spend(1 + found.length);
+      return found.some((other) => agreeOnDigest(digests, other));
+    });
 }
 
 /**

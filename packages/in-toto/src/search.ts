@@ -1,9 +1,18 @@
-import type { Candidate } from "./candidates.ts";
-import type { Layout, Step } from "./layout.ts";
+import type { Candidate } from "./collect.ts";
 import type { InTotoLimits, Meter } from "./limits.ts";
+import type { ArtifactRule } from "./rule.ts";
 import { applyRules, type RuleFailure, type RuleTrace } from "./rules.ts";
 
-/** One candidate per step, by the step's place in the layout; undefined while it is not chosen. */
+/** Something with rules: a step, or an inspection. */
+export interface Item {
+  readonly name: string;
+  readonly expectedMaterials: readonly ArtifactRule[];
+  readonly expectedProducts: readonly ArtifactRule[];
+  /** How many items, from the first, its MATCH rules may speak about: the steps, and for inspections everything. */
+  readonly sees: number;
+}
+
+/** One candidate per item, by the item's place; undefined while it is not chosen. */
 export type Assignment = readonly (Candidate | undefined)[];
 
 export interface StepOutcome {
@@ -17,7 +26,8 @@ export type SearchResult =
   | { readonly found: false; readonly assignment: Assignment };
 
 /**
- * Finds one candidate per step such that the rules of every step hold.
+ * Finds one candidate per item such that the rules of every item hold. The items are the steps of a layout and then its
+ * inspections; what is said of steps here goes for both.
  *
  * Steps are chosen from the last one backwards, along the MATCH rules. The rules of a step are evaluated as soon as it
  * and every step that they speak about are chosen. After a dead end the search goes back to the latest step that had a
@@ -27,12 +37,11 @@ export type SearchResult =
  * Throws `search_limit` through the meter.
  */
 export function findAssignment(
-  layout: Layout,
+  steps: readonly Item[],
   candidates: readonly (readonly Candidate[])[],
   meter: Meter,
   limits: InTotoLimits,
 ): SearchResult {
-  const { steps } = layout;
   const order = searchOrder(steps);
   const scopes = steps.map((step) => scopeOf(step, steps));
   const dueAt = order.map((_, depth) => {
@@ -48,7 +57,7 @@ export function findAssignment(
   const failing = (depth: number): ReadonlySet<number> | undefined => {
     for (const step of dueAt[depth] ?? []) {
       meter.evaluation();
-      const outcome = evaluateStep(layout, step, assignment, meter, limits);
+      const outcome = evaluateItem(steps, step, assignment, meter, limits);
       outcomes[step] = outcome;
       if (outcome.failure === undefined) continue;
       if (depth > furthest.depth) furthest = { depth, assignment: [...assignment] };
@@ -82,27 +91,34 @@ export function findAssignment(
     : { found: false, assignment: furthest.assignment };
 }
 
-/** Applies the rules of one step to the chosen links (in-toto 4.3.3): first those for materials, then for products. */
-export function evaluateStep(
-  layout: Layout,
+/** Applies the rules of one item to what is chosen (in-toto 4.3.3): first those for materials, then for products. */
+export function evaluateItem(
+  items: readonly Item[],
   index: number,
   assignment: Assignment,
   meter: Meter,
   limits: InTotoLimits,
 ): StepOutcome {
-  const step = layout.steps[index];
-  const item = assignment[index]?.link;
-  if (step === undefined || item === undefined) return { trace: [], failure: undefined };
-  const linkOf = (name: string) =>
-    assignment[layout.steps.findIndex((candidate) => candidate.name === name)]?.link;
-  const materials = applyRules("materials", step.expectedMaterials, item, linkOf, meter, limits);
+  const item = items[index];
+  const report = assignment[index]?.report;
+  if (item === undefined || report === undefined) return { trace: [], failure: undefined };
+  const reportOf = (name: string) => {
+    const at = placeOf(name, items, item.sees);
+    return at < 0 ? undefined : assignment[at]?.report;
+  };
+  const materials = applyRules("materials", item.expectedMaterials, report, reportOf, meter, limits);
   if (materials.failure !== undefined) return materials;
-  const products = applyRules("products", step.expectedProducts, item, linkOf, meter, limits);
+  const products = applyRules("products", item.expectedProducts, report, reportOf, meter, limits);
   return { trace: [...materials.trace, ...products.trace], failure: products.failure };
 }
 
+function placeOf(name: string, items: readonly Item[], sees: number): number {
+  const at = items.findIndex((candidate) => candidate.name === name);
+  return at < sees ? at : -1;
+}
+
 /** From the last step along its MATCH rules, nearest first; then, from the end, whatever is left. */
-function searchOrder(steps: readonly Step[]): readonly number[] {
+function searchOrder(steps: readonly Item[]): readonly number[] {
   const order: number[] = [];
   const seen = new Set<number>();
   for (let start = steps.length - 1; start >= 0; start -= 1) {
@@ -119,11 +135,11 @@ function searchOrder(steps: readonly Step[]): readonly number[] {
 }
 
 /** The steps whose links decide whether the rules of a step hold: itself, and every one that it MATCHes. */
-function scopeOf(step: Step, steps: readonly Step[]): ReadonlySet<number> {
+function scopeOf(step: Item, steps: readonly Item[]): ReadonlySet<number> {
   const scope = new Set([steps.indexOf(step)]);
   for (const rule of [...step.expectedMaterials, ...step.expectedProducts]) {
     if (rule.kind !== "match") continue;
-    const other = steps.findIndex((candidate) => candidate.name === rule.step);
+    const other = placeOf(rule.step, steps, step.sees);
     if (other >= 0) scope.add(other);
   }
   return scope;

@@ -3,10 +3,17 @@ import type { Sha256Hex } from "@stemma/encoding";
 import type { ArtifactType } from "./rule.ts";
 import type { Mismatch, RuleTrace } from "./rules.ts";
 
-/** A functionary in a verdict. */
+/** A functionary in a verdict: a key, the holder of a certificate, or a Sigstore identity. */
 export interface SignerTrace {
   readonly keyId: KeyId;
   readonly fingerprint: KeyFingerprint;
+  /** Absent for a plain key. */
+  readonly kind?: "certificate" | "sigstore";
+  /** The certificate's subject, or the identity. */
+  readonly name?: string;
+  readonly issuer?: string;
+  /** The layout's root certificates that anchored the chain. */
+  readonly anchors?: readonly string[];
 }
 
 /** Why the layout is not satisfied. `code` is stable; the rest is for people and for tools that explain. */
@@ -24,6 +31,15 @@ export interface Reason {
   /** What MATCH rules found and expected for those artifacts. */
   readonly mismatches?: readonly Mismatch[];
   readonly evidence?: readonly Sha256Hex[];
+  /** The predicate type that a step expects. */
+  readonly predicateType?: string;
+  /** What was expected and what was found instead, in words. */
+  readonly expected?: string;
+  readonly found?: string;
+  /** Who could have signed: key ids, identities, and constraints in words. */
+  readonly functionaries?: readonly string[];
+  /** What to do next. */
+  readonly advice?: string;
 }
 
 /** Something that does not make a verdict worse, but that somebody should look at. */
@@ -38,7 +54,6 @@ export const WARNING_CODES = [
   "open_rules",
   "pattern_not_normal",
   "unsupported_inspection",
-  "unsupported_certificate",
 ] as const;
 export type WarningCode = (typeof WARNING_CODES)[number];
 
@@ -62,13 +77,32 @@ export interface ArtifactListTrace {
   readonly entries: readonly ArtifactTrace[];
 }
 
+/** An attestation that stands for a step, or for one of its further predicates. */
+export interface AttestationTrace {
+  readonly sha256: Sha256Hex;
+  readonly predicateType: string;
+  readonly functionaries: readonly SignerTrace[];
+}
+
+/** A sublayout that stands for a step: itself a layout's steps and what stands for each. */
+export interface SublayoutTrace {
+  readonly sha256: Sha256Hex;
+  /** `YYYY-MM-DDTHH:MM:SSZ`. */
+  readonly expires: string;
+  readonly steps: readonly StepTrace[];
+}
+
 /** What stands for a step in the verdict. In a denial it may be empty: nothing was found for the step. */
 export interface StepTrace {
   readonly name: string;
   readonly threshold: number;
-  /** The distinct keys that signed the links below. */
+  /** The distinct functionaries who signed what stands for the step. */
   readonly functionaries: readonly SignerTrace[];
+  /** The evidence that stands for the step: links, sublayouts, or attestations of its first predicate. */
   readonly links: readonly Sha256Hex[];
+  /** Absent where there are none. */
+  readonly attestations?: readonly AttestationTrace[];
+  readonly sublayouts?: readonly SublayoutTrace[];
   readonly materials: ArtifactListTrace;
   readonly products: ArtifactListTrace;
   readonly command: readonly string[];
@@ -87,9 +121,19 @@ export interface LayoutVerdict {
   readonly layout: LayoutTrace | undefined;
   /** In the layout's order. */
   readonly steps: readonly StepTrace[];
+  /** Inspections that were carried out, and their rules; absent where the layout has none. */
+  readonly inspections?: readonly InspectionTrace[];
   /** Names of the last step's products that have the digest. */
   readonly products: readonly string[];
   readonly setAside: readonly SetAside[];
+}
+
+export interface InspectionTrace {
+  readonly name: string;
+  readonly run: readonly string[];
+  readonly materials: ArtifactListTrace;
+  readonly products: ArtifactListTrace;
+  readonly rules: readonly RuleTrace[];
 }
 
 export interface LayoutTrace {

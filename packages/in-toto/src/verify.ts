@@ -1,37 +1,33 @@
-import { type Digest, digestParts, type Sha256Hex, StemmaError } from "@stemma/encoding";
-import { type Artifacts, digestTexts } from "./artifacts.ts";
-import { type Candidate, type CollectedLinks, collectLinks } from "./candidates.ts";
+import { type Digest, type Sha256Hex, StemmaError } from "@stemma/encoding";
 import type { Envelope } from "./envelope.ts";
 import { InTotoError } from "./error.ts";
-import { finalProductReason, ruleReasons, thresholdReasons } from "./explain.ts";
+import { Evidence, type KeylessVerifier } from "./evidence.ts";
 import type { Layout } from "./layout.ts";
 import { checkLimit, DEFAULT_LIMITS, type InTotoLimits, Meter } from "./limits.ts";
 import { quote } from "./names.ts";
 import { isExpired, type Owners, openLayout, type SignedLayout } from "./open-layout.ts";
-import { type Assignment, findAssignment, type StepOutcome } from "./search.ts";
+import type { Assignment } from "./search.ts";
+import { type Inspector, requireSteps, type Solution, solve, type Work } from "./solve.ts";
+import { sublayouts } from "./sublayout.ts";
 import { type Parameters, substituteParameters } from "./substitute.ts";
-import { unsupportedParts } from "./unsupported.ts";
-import type {
-  ArtifactListTrace,
-  LayoutTrace,
-  LayoutVerdict,
-  Reason,
-  SetAside,
-  StepTrace,
-  Warning,
-} from "./verdict.ts";
+import { traceInspections, traceLayout, traceSteps } from "./trace.ts";
+import type { LayoutVerdict, Reason, Warning } from "./verdict.ts";
 
 /** All that a verdict depends on. */
 export interface LayoutRequest {
   readonly layoutEnvelope: Envelope | Uint8Array;
   readonly owners: Owners;
-  /** Envelopes by the sha256 of their bytes, which the caller has checked. */
+  /** Envelopes and bundles by the sha256 of their bytes, which the caller has checked. */
   readonly evidence: ReadonlyMap<Sha256Hex, Uint8Array>;
   /** The artifact that the last step must have produced. */
   readonly digest: Digest;
-  /** The moment for which the layout must hold. */
+  /** The moment for which the layout, and every certificate, must hold. */
   readonly time: Date;
   readonly parameters?: Parameters;
+  /** Verifies Sigstore bundles; without it no Sigstore identity counts. */
+  readonly keyless?: KeylessVerifier;
+  /** Carries out inspections; without it, or where it answers undefined, an inspection denies. */
+  readonly inspect?: Inspector;
   readonly limits?: Partial<InTotoLimits>;
 }
 
@@ -39,58 +35,58 @@ export interface LayoutRequest {
  * Verifies that an artifact was made as its layout asks (in-toto 5.2).
  *
  * In the order of the reference implementation: the owners' signatures, expiry, parameters, links and their
- * signatures, thresholds, commands (a warning), rules. Then, what in-toto leaves open: a product of the last step must
- * be the digest that was asked about, so links of another artifact cannot be used again (N-18). A layout without steps
- * verifies nothing and is refused.
+ * signatures, thresholds, sublayouts, commands (a warning), rules, inspections. Then, what in-toto leaves open: a product
+ * of the last step must be the digest that was asked about, so evidence of another artifact cannot be used again (N-18).
+ * A layout without steps verifies nothing and is refused. Steps that expect attestations are satisfied by them (ITE-10).
  *
- * **Monotone.** There may be any number of links per step. Links of a step that agree form a group, a group signed by
- * enough distinct keys is a candidate, and the answer is `ok` if one candidate per step satisfies all rules together.
- * More evidence can therefore never turn an allow into a deny, nor less a deny into an allow, within the limits on
- * evidence and search.
+ * **Monotone.** There may be any amount of evidence per step. Reports of a step that agree form a group, a group signed
+ * by enough distinct functionaries is a candidate, and the answer is `ok` if one candidate per step satisfies all rules
+ * together. More evidence can therefore never turn an allow into a deny, nor less a deny into an allow, within the limits
+ * on evidence and search.
  *
  * Never throws for anything that comes from outside: a document that cannot be read is a reason to deny.
  */
 export function verifyLayout(request: LayoutRequest): LayoutVerdict {
   const limits: InTotoLimits = { ...DEFAULT_LIMITS, ...request.limits };
-  const findings: Findings = {
-    reasons: [],
-    warnings: [],
-    setAside: [],
-    products: [],
-    chosen: [],
-    outcomes: [],
-  };
   let signed: SignedLayout | undefined;
+  let solution: Solution | undefined;
+  const reasons: Reason[] = [];
   try {
     signed = checkedLayout(request, limits);
-    const unsupported = unsupportedParts(signed.layout);
-    if (unsupported.length > 0) findings.reasons.push(...unsupported);
-    else verifyLinks(signed.layout, request, limits, findings);
+    solution = solve(signed.layout, workFor(request, limits), request.digest);
+    reasons.push(...solution.reasons);
   } catch (error) {
     if (!(error instanceof StemmaError)) throw error;
-    findings.reasons.push({ code: error.code, message: error.message });
+    reasons.push({ code: error.code, message: error.message });
   }
-  const { reasons, warnings, setAside, products, chosen, outcomes } = findings;
+  const { chosen = [], outcomes = [], products = [], collected } = solution ?? {};
   return {
     ok: reasons.length === 0,
     reasons,
-    warnings,
-    layout: signed === undefined ? undefined : describeLayout(signed),
-    steps: signed === undefined ? [] : describeSteps(signed.layout, chosen, outcomes, limits),
+    warnings: signed !== undefined && reasons.length === 0 ? commandWarnings(signed.layout, chosen) : [],
+    layout: signed === undefined ? undefined : traceLayout(signed),
+    steps: signed === undefined ? [] : traceSteps(signed.layout, collected, chosen, outcomes, limits),
+    ...(signed === undefined || signed.layout.inspections.length === 0
+      ? {}
+      : { inspections: traceInspections(signed.layout, chosen, outcomes, limits) }),
     products,
-    setAside,
+    setAside: collected?.setAside ?? [],
   };
 }
 
-/** What the parts of the verification find out, until it becomes a verdict. */
-interface Findings {
-  readonly reasons: Reason[];
-  readonly warnings: Warning[];
-  setAside: readonly SetAside[];
-  products: readonly string[];
-  /** Per step, what stands for it; in a denial, what came nearest. */
-  chosen: Assignment;
-  outcomes: readonly StepOutcome[];
+function workFor({ evidence, time, keyless, inspect }: LayoutRequest, limits: InTotoLimits): Work {
+  // In the order of their names, so that the same evidence gives the same verdict in whatever order it came.
+  const names = [...evidence.keys()].sort();
+  const work: Work = {
+    pool: names.map((name) => new Evidence(name, evidence.get(name) ?? new Uint8Array(), limits)),
+    trust: { time, keyless, limits },
+    limits,
+    meter: new Meter(limits),
+    inspect,
+    sumUpWithin: (within) => sublayouts(work, within),
+    sublayouts: 0,
+  };
+  return work;
 }
 
 /** The layout, signed by its owners, of age, with its parameters in place. */
@@ -102,63 +98,12 @@ function checkedLayout(request: LayoutRequest, limits: InTotoLimits): SignedLayo
       `The layout expired at ${signed.layout.expires.toISOString()}; it is asked about for ${isoTime(request.time)}.`,
     );
   }
-  if (signed.layout.steps.length === 0) {
-    throw new InTotoError(
-      "vacuous_policy",
-      "The layout has no steps, so there is nothing that it could verify.",
-    );
-  }
+  requireSteps(signed.layout);
   let bytes = 0;
-  for (const envelope of request.evidence.values()) bytes += envelope.length;
+  for (const item of request.evidence.values()) bytes += item.length;
   checkLimit(request.evidence.size, limits.evidence, "The evidence", "items");
   checkLimit(bytes, limits.evidenceBytes, "The evidence", "bytes");
   return { ...signed, layout: substituteParameters(signed.layout, request.parameters, limits) };
-}
-
-function verifyLinks(layout: Layout, request: LayoutRequest, limits: InTotoLimits, findings: Findings): void {
-  const collected = collectLinks(layout, request.evidence, limits);
-  const candidates = candidatesOf(layout, collected);
-  findings.setAside = collected.setAside;
-  findings.chosen = candidates.map((list) => list[0]);
-
-  findings.reasons.push(...thresholdReasons(layout, collected, candidates));
-  if (findings.reasons.length > 0) return;
-
-  const last = layout.steps.length - 1;
-  const ofThisArtifact = (candidates[last] ?? []).filter(
-    (candidate) => productsWith(candidate.link.products, request.digest).length > 0,
-  );
-  if (ofThisArtifact.length === 0) {
-    findings.reasons.push(finalProductReason(layout, candidates[last] ?? [], request.digest, limits));
-    return;
-  }
-
-  const choices = candidates.map((list, index) => (index === last ? ofThisArtifact : list));
-  const result = findAssignment(layout, choices, new Meter(limits), limits);
-  findings.chosen = result.assignment.map((candidate, index) => candidate ?? choices[index]?.[0]);
-  if (!result.found) {
-    const { reasons, outcomes } = ruleReasons(layout, findings.chosen, limits);
-    findings.reasons.push(...reasons);
-    findings.outcomes = outcomes;
-    return;
-  }
-  findings.outcomes = result.outcomes;
-  findings.products = productsWith(findings.chosen[last]?.link.products ?? new Map(), request.digest);
-  findings.warnings.push(...commandWarnings(layout, findings.chosen));
-}
-
-/** Per step, the groups of agreeing links that enough distinct public keys signed. */
-function candidatesOf(layout: Layout, collected: CollectedLinks): readonly (readonly Candidate[])[] {
-  return layout.steps.map((step, index) =>
-    (collected.groups[index] ?? []).filter((group) => group.functionaries.length >= step.threshold),
-  );
-}
-
-function productsWith(products: Artifacts, digest: Digest): string[] {
-  const { algorithm, hex } = digestParts(digest);
-  const names: string[] = [];
-  for (const [name, digests] of products) if (digests.get(algorithm) === hex) names.push(name);
-  return names;
 }
 
 /** Command alignment (in-toto 4.3.1) is the functionary's word about itself, hence a warning; no expectation, none. */
@@ -166,60 +111,20 @@ function commandWarnings(layout: Layout, assignment: Assignment): Warning[] {
   const warnings: Warning[] = [];
   for (const [index, step] of layout.steps.entries()) {
     if (step.expectedCommand.length === 0) continue;
-    for (const { link } of assignment[index]?.links ?? []) {
+    for (const { report } of assignment[index]?.reports ?? []) {
       const same =
-        link.command.length === step.expectedCommand.length &&
-        link.command.every((word, at) => word === step.expectedCommand[at]);
+        report.command.length === step.expectedCommand.length &&
+        report.command.every((word, at) => word === step.expectedCommand[at]);
       if (same) continue;
       warnings.push({
         code: "command_differs",
-        message: `Step ${quote(step.name)} ran ${quote(link.command.join(" "))}; the layout expects ${quote(step.expectedCommand.join(" "))}.`,
+        message: `Step ${quote(step.name)} ran ${quote(report.command.join(" "))}; the layout expects ${quote(step.expectedCommand.join(" "))}.`,
         step: step.name,
       });
       break;
     }
   }
   return warnings;
-}
-
-function describeLayout({ layout, signers }: SignedLayout): LayoutTrace {
-  return {
-    signers: signers.map(({ keyId, fingerprint }) => ({ keyId, fingerprint })),
-    expires: layout.expires.toISOString().replace(".000Z", "Z"),
-  };
-}
-
-function describeSteps(
-  layout: Layout,
-  assignment: Assignment,
-  outcomes: readonly StepOutcome[],
-  limits: InTotoLimits,
-): StepTrace[] {
-  return layout.steps.map(({ name, threshold }, index) => {
-    const candidate = assignment[index];
-    return {
-      name,
-      threshold,
-      functionaries: (candidate?.functionaries ?? []).map(({ keyId, fingerprint }) => ({
-        keyId,
-        fingerprint,
-      })),
-      links: (candidate?.links ?? []).map((link) => link.sha256),
-      materials: describeArtifacts(candidate?.link.materials, limits),
-      products: describeArtifacts(candidate?.link.products, limits),
-      command: candidate?.link.command ?? [],
-      rules: outcomes[index]?.trace ?? [],
-    };
-  });
-}
-
-function describeArtifacts(artifacts: Artifacts | undefined, limits: InTotoLimits): ArtifactListTrace {
-  const entries: ArtifactListTrace["entries"][number][] = [];
-  for (const [name, digests] of artifacts ?? []) {
-    if (entries.length === limits.traceArtifacts) break;
-    entries.push({ name, digests: digestTexts(digests) });
-  }
-  return { count: artifacts?.size ?? 0, entries };
 }
 
 function isoTime(time: Date): string {

@@ -186,35 +186,20 @@ row("I-18", "an artifact has a digest that means something", () => {
   }
 });
 
-row("I-19", "numbers are integers in both envelopes", () => {
+row("I-19", "a fraction is refused in a metablock, and carried in what DSSE signed byte for byte", () => {
   const text = JSON.stringify({ _type: "link", name: "build", byproducts: { seconds: 1.5 } });
   const payloadType = "application/vnd.in-toto+json";
   const payload = Buffer.from(text).toString("base64");
-  for (const document of [
-    `{"signatures":[],"signed":${text}}`,
-    JSON.stringify({ payload, payloadType, signatures: [] }),
-  ]) {
-    expect(() => readEnvelope(utf8(document))).toThrow(refusal("bad_number"));
-  }
+  expect(() => readEnvelope(utf8(`{"signatures":[],"signed":${text}}`))).toThrow(refusal("bad_number"));
+  const envelope = readEnvelope(utf8(JSON.stringify({ payload, payloadType, signatures: [] })));
+  expect(envelope.payload.get("byproducts")).toEqual(new Map([["seconds", 1.5]]));
 });
 
-row("I-20", "inspections, sublayouts and certificates are refused by name", async () => {
-  const refused = async (change: (layout: ReturnType<typeof JSON.parse>) => void) => {
-    const document = JSON.parse(decodeUtf8(await signLayout(single, [], "metablock")));
-    change(document.signed);
-    const layoutEnvelope = await addSignatures(utf8(JSON.stringify(document)), [olga, oscar]);
-    return why(verify([], { layoutEnvelope }));
-  };
-  const inspection = { _type: "inspection", name: "look", run: ["true"] };
-  expect(await refused((document) => document.inspect.push(inspection))).toEqual(["unsupported_inspection"]);
-  expect(
-    await refused((document) => {
-      document.steps[0].cert_constraints = [{ common_name: "*" }];
-    }),
-  ).toEqual(["unsupported_certificate build"]);
-  const layoutEnvelope = await signLayout(single, [olga, oscar]);
-  const sublayout = await signLayout(layout(step("inner", [bob])), [alice]);
-  expect(why(verify([sublayout], { layoutEnvelope }))).toEqual(["unsupported_sublayout build"]);
+row("I-20", "an inspection that nobody asked to carry out denies, and is never run", async () => {
+  const document = JSON.parse(decodeUtf8(await signLayout(single, [], "metablock")));
+  document.signed.inspect.push({ _type: "inspection", name: "look", run: ["true"] });
+  const layoutEnvelope = await addSignatures(utf8(JSON.stringify(document)), [olga, oscar]);
+  expect(why(verify([], { layoutEnvelope }))).toContain("unsupported_inspection look");
 });
 
 test("docs/divergences.md, section in-toto, has exactly these rows", () => {

@@ -252,7 +252,7 @@ describe("DSSE", () => {
     expect(names(close(document))).toEqual([]);
   });
 
-  test.each(["application/vnd.in-toto+jsoŮ", "application/vnd.in-toto.link+json", "application/json", ""])(
+  test.each(["application/vnd.in-toto+jsoŮ", "application/vnd.in-toto./+json", "application/json", ""])(
     "the payload type %j is refused (N-24)",
     async (payloadType) => {
       const document = { ...open(await signLink(sample, [alice])), payloadType };
@@ -261,6 +261,12 @@ describe("DSSE", () => {
       );
     },
   );
+
+  test("a payload type that names a predicate is for statements alone (N-24)", async () => {
+    const payloadType = "application/vnd.in-toto.link+json";
+    const envelope = readEnvelope(close({ ...open(await signLink(sample, [alice])), payloadType }));
+    expect(() => readLink(envelope)).toThrow(expect.objectContaining({ code: "unsupported_payload_type" }));
+  });
 
   test("the signature covers the payload type", async () => {
     const document = open(await signLink(sample, [alice]));

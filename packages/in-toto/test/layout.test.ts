@@ -47,7 +47,11 @@ function spoil(change: (document: Loose) => void): () => Layout {
 
 test("a layout is read as it was written", () => {
   const read1 = read(plain());
-  expect(read1).toMatchObject({ readme: "", inspections: [], certificateAuthorities: 0 });
+  expect(read1).toMatchObject({
+    readme: "",
+    inspections: [],
+    authorities: { roots: new Map(), intermediates: [] },
+  });
   expect(read1.expires.toISOString()).toBe("2027-01-01T00:00:00.000Z");
   expect([...read1.keys.keys()].sort()).toEqual([alice.publicKey.keyId, bob.publicKey.keyId].sort());
   expect(read1.steps[0]).toMatchObject({

@@ -157,8 +157,8 @@ describe("links", () => {
   });
 
   test.each([
-    [{ _type: "layout" }, "unsupported_sublayout"],
-    [{ _type: "https://in-toto.io/Statement/v1" }, "unsupported_attestation"],
+    [{ _type: "layout" }, "wrong_document"],
+    [{ _type: "https://in-toto.io/Statement/v1" }, "wrong_document"],
     [{ _type: "Link" }, "wrong_document"],
     [{ _type: null }, "wrong_document"],
     [{ name: 1 }, "wrong_type"],

@@ -125,14 +125,6 @@ test.each<readonly [string, (document: Loose) => void, readonly string[]]>([
     ["unsupported_inspection"],
   ],
   [
-    "certificates",
-    (document) => {
-      document.rootcas = { one: {} };
-      document.steps[0].cert_constraints = [{ common_name: "*" }];
-    },
-    ["unsupported_certificate", "unsupported_certificate"],
-  ],
-  [
     "rules that leave the rest open (N-50)",
     (document) => {
       document.steps[0].expected_materials = [];

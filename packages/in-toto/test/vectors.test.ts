@@ -18,13 +18,15 @@ import {
   type Sha256Hex,
 } from "@stemma/encoding";
 import {
-  authorizedFunctionaries,
+  authorizeEvidence,
+  DEFAULT_LIMITS,
+  Evidence,
+  type Inspector,
   type LayoutRequest,
   type Owners,
   openDsse,
   readEnvelope,
   readLayout,
-  readLink,
   signersOf,
   signPayload,
   verifyLayout,
@@ -120,9 +122,14 @@ describeWithVectors("in-toto-golang", "in-toto-golang: a DSSE layout with three 
 
 describeWithVectors("in-toto-golang", "in-toto-golang: metablock links", () => {
   const layout = () => readLayout(readEnvelope(vector("in-toto-golang/demo.layout")));
+  const authorize = (name: string) => {
+    const bytes = vector(name);
+    const trust = { time: NOW, keyless: undefined, limits: DEFAULT_LIMITS };
+    return authorizeEvidence(layout(), new Evidence(sha256(bytes), bytes, DEFAULT_LIMITS), trust);
+  };
 
   test.each(["write-code.b7d643de.link", "package.d3ffd108.link"])("%s is by its functionary", (name) => {
-    const authorized = authorizedFunctionaries(layout(), readEnvelope(vector(`in-toto-golang/${name}`)));
+    const authorized = authorize(`in-toto-golang/${name}`);
     const [step, keyId] = name.split(".");
     expect(authorized.step).toBe(step);
     expect(authorized.functionaries.map((one) => one.keyId.slice(0, 8))).toEqual([keyId]);
@@ -133,29 +140,60 @@ describeWithVectors("in-toto-golang", "in-toto-golang: metablock links", () => {
     const envelope = readEnvelope(vector("in-toto-golang/foo.b7d643de.link"));
     const keys = new Map<KeyId, PublicKey>([[dan.keyId, dan]]);
     expect(signersOf(envelope, keys).map((one) => one.fingerprint)).toEqual([dan.fingerprint]);
-    expect(() => authorizedFunctionaries(layout(), envelope)).toThrow(
+    expect(() => authorize("in-toto-golang/foo.b7d643de.link")).toThrow(
       expect.objectContaining({ code: "unknown_step" }),
     );
   });
 
-  test("inspections, certificates and sublayouts are refused with their own codes", () => {
-    const links = evidence("write-code.b7d643de.link", "package.d3ffd108.link");
-    const verdict = (name: string) =>
-      verifyLayout({
-        layoutEnvelope: vector(`in-toto-golang/${name}`),
-        owners: alice(),
-        evidence: links,
-        digest: PACKAGED,
-        time: NOW,
-      });
-    expect(new Set(verdict("demo.dsse.layout").reasons.map((reason) => reason.code))).toEqual(
-      new Set(["unsupported_inspection"]),
-    );
-    expect(new Set(verdict("demo.layout").reasons.map((reason) => reason.code))).toEqual(
-      new Set(["unsupported_inspection", "unsupported_certificate"]),
-    );
-    const sub = readEnvelope(vector("in-toto-golang/sub_layout.70ca5750.link"));
-    expect(() => readLink(sub)).toThrow(expect.objectContaining({ code: "unsupported_sublayout" }));
+  const FOO = parseDigest("sha256:52947cb78b91ad01fe81cd6aef42d1f6817e92b9e6936c1e5aabb7c98514f355");
+  const links = ["write-code.b7d643de.link", "package.d3ffd108.link"];
+  /** What `tar xfz foo.tar.gz` finds in an empty folder with that one file. */
+  const untar: Inspector = ({ run }) => {
+    if (run.join(" ") !== "tar xfz foo.tar.gz") return undefined;
+    const archive = new Map([["sha256", FOO.slice(7)]]);
+    const file = new Map([["sha256", "74dc3727c6e89308b39e4dfedf787e37841198b1fa165a27c013544a60502549"]]);
+    return {
+      materials: new Map([["foo.tar.gz", archive]]),
+      products: new Map([
+        ["foo.tar.gz", archive],
+        ["foo.py", file],
+      ]),
+    };
+  };
+  const demo = (changes: Partial<LayoutRequest> = {}) =>
+    verifyLayout({
+      layoutEnvelope: vector("in-toto-golang/demo.dsse.layout"),
+      owners: alice(),
+      evidence: evidence(...links),
+      digest: FOO,
+      time: NOW,
+      inspect: untar,
+      ...changes,
+    });
+
+  test.each(["demo.dsse.layout", "demo.layout"])(
+    "%s verifies with its inspection, and not without",
+    (name) => {
+      const layoutEnvelope = vector(`in-toto-golang/${name}`);
+      const verdict = demo({ layoutEnvelope });
+      expect(verdict.reasons).toEqual([]);
+      expect(verdict.inspections).toMatchObject([{ name: "untar", run: ["tar", "xfz", "foo.tar.gz"] }]);
+      const inspect: Inspector = () => undefined;
+      expect(demo({ layoutEnvelope, inspect }).reasons.map((reason) => reason.code)).toEqual([
+        "unsupported_inspection",
+      ]);
+    },
+  );
+
+  test("an inspection that finds something else fails by its rule", () => {
+    const inspect: Inspector = (inspection) => {
+      const found = untar(inspection);
+      const other = new Map([["sha256", "0".repeat(64)]]);
+      return found && { ...found, products: new Map([...found.products, ["foo.py", other]]) };
+    };
+    expect(demo({ inspect }).reasons).toMatchObject([
+      { code: "rule_failed", step: "untar", ruleList: "products", artifacts: ["foo.py"] },
+    ]);
   });
 
   test("the steps of demo.dsse.layout hold, once its inspection is taken out and it is signed again", async () => {
@@ -176,19 +214,34 @@ describeWithVectors("in-toto-golang", "in-toto-golang: metablock links", () => {
     expect(verdict.warnings).toEqual([]);
   });
 
-  test("super.layout, signed and at its time, asks for a sublayout that is not verified yet", async () => {
+  test("super.layout, signed and at its time, verifies by its sublayout", async () => {
     const olga = person();
     const { payload } = readEnvelope(vector("in-toto-golang/super.layout"));
-    const at = async (time: string) =>
-      verifyLayout({
-        layoutEnvelope: await signPayload(payload, [olga], "metablock"),
+    const layoutEnvelope = await signPayload(payload, [olga], "metablock");
+    const at = (time: string, names: readonly string[], changes: Partial<LayoutRequest> = {}) =>
+      demo({
+        layoutEnvelope,
         owners: owners(1, olga),
-        evidence: evidence("sub_layout.70ca5750.link"),
-        digest: PACKAGED,
+        evidence: evidence("sub_layout.70ca5750.link", ...names),
         time: new Date(time),
-      }).reasons.map(({ code, step }) => [code, step]);
-    expect(await at("2021-03-06T11:54:24Z")).toEqual([["unsupported_sublayout", "sub_layout"]]);
-    expect(await at("2021-03-06T11:54:25Z")).toEqual([["layout_expired", undefined]]);
+        ...changes,
+      });
+    const verdict = at("2021-03-06T11:54:24Z", links);
+    expect(verdict.reasons).toEqual([]);
+    expect(verdict.products).toEqual(["foo.tar.gz"]);
+    expect(verdict.steps[0]?.sublayouts?.[0]?.steps.map(({ name }) => name)).toEqual([
+      "write-code",
+      "package",
+    ]);
+    const codes = (denied: typeof verdict) => denied.reasons.map(({ code, step }) => [code, step]);
+    expect(codes(at("2021-03-06T11:54:24Z", links.slice(0, 1)))).toEqual([
+      ["sublayout_failed", "sub_layout"],
+    ]);
+    const inspect: Inspector = () => undefined;
+    expect(codes(at("2021-03-06T11:54:24Z", links, { inspect }))).toEqual([
+      ["sublayout_failed", "sub_layout"],
+    ]);
+    expect(codes(at("2021-03-06T11:54:25Z", links))).toEqual([["layout_expired", undefined]]);
   });
 
   test("canonical-test.link is canonicalised with its control character raw", () => {

@@ -228,7 +228,7 @@ describe("links", () => {
     const verdict = verify([...good, ...bad]);
     expect(why(verdict)).toEqual([]);
     expect(new Set(verdict.setAside.map(({ code }) => code))).toEqual(
-      new Set(["bad_json", "unknown_step", "unsupported_sublayout"]),
+      new Set(["bad_json", "unknown_step", "functionary_not_authorized"]),
     );
   });
 
@@ -247,9 +247,9 @@ describe("links", () => {
     expect(why(verify([...disagreeing, await signLink(build, [carl])]))).toEqual([]);
   });
 
-  test("a sublayout in the place of a link says so", async () => {
+  test("a sublayout in the place of a link that lacks evidence says so", async () => {
     const sub = await signLayout(layout(step("inner", [mallory])), [carl]);
-    expect(why(verify([...good.slice(0, 3), sub]))).toEqual(["unsupported_sublayout package"]);
+    expect(why(verify([...good.slice(0, 3), sub]))).toEqual(["sublayout_failed package"]);
   });
 });
 

@@ -4,8 +4,17 @@ export type { Authority, HistoryDocument, HistoryEntry, KeyEntry } from "./histo
 export { authoritiesAt, readHistory } from "./history.ts";
 export type { Change } from "./history-changes.ts";
 export { CHANGE_KINDS } from "./history-changes.ts";
+export { keylessVerifier } from "./keyless.ts";
 export type { Revocation } from "./project.ts";
-export { asProjectName, layoutPath, projectPaths, readRevocations, revocationsPath } from "./project.ts";
+export {
+  asProjectName,
+  layoutPath,
+  projectPaths,
+  readRevocations,
+  revocationsPath,
+  TRUSTED_ROOT,
+  trustedRootPath,
+} from "./project.ts";
 export type { ArtifactRecord, EvidenceEntry } from "./record.ts";
 export {
   checkRecord,

@@ -52,6 +52,14 @@ export function revocationsPath(project: string): string {
   return `projects/${project}/revocations.json`;
 }
 
+/** The name under which Sigstore's own clients look for the roots of trust in a TUF repository. */
+export const TRUSTED_ROOT = "trusted_root.json";
+
+/** The target path of the Sigstore roots that a project trusts; without it, the domain's own `trusted_root.json` holds. */
+export function trustedRootPath(project: string): string {
+  return `projects/${project}/${TRUSTED_ROOT}`;
+}
+
 /** One artifact that a project no longer stands for. */
 export interface Revocation {
   readonly digest: Digest;

@@ -14,7 +14,7 @@
  */
 import { sha256 } from "@stemma/crypto";
 import { type Digest, recordPath, type Sha256Hex, StemmaError } from "@stemma/encoding";
-import { type LayoutVerdict, type Reason, verifyLayout, type Warning } from "@stemma/in-toto";
+import { type Inspector, type LayoutVerdict, type Reason, verifyLayout, type Warning } from "@stemma/in-toto";
 import {
   type Effect,
   type EffectAnswer,
@@ -27,7 +27,15 @@ import {
   TrustedMetadata,
 } from "@stemma/tuf";
 import { LineageError } from "./error.ts";
-import { asProjectName, layoutPath, readRevocations, revocationsPath } from "./project.ts";
+import { keylessVerifier } from "./keyless.ts";
+import {
+  asProjectName,
+  layoutPath,
+  readRevocations,
+  revocationsPath,
+  TRUSTED_ROOT,
+  trustedRootPath,
+} from "./project.ts";
 import { type ArtifactRecord, MAX_EVIDENCE_BYTES, readRecord } from "./record.ts";
 import { type Freshness, type RoleFreshness, VERDICT_TYPE, type Verdict } from "./verdict.ts";
 
@@ -38,6 +46,8 @@ export interface VerifyRequest {
   readonly project: string;
   /** Parameters of the layout (in-toto 4.3.2). */
   readonly parameters?: ReadonlyMap<string, string>;
+  /** Carries out the inspections of layouts; without it a layout with inspections denies. */
+  readonly inspect?: Inspector;
 }
 
 type Work<T> = Generator<Effect, T, EffectAnswer>;
@@ -100,10 +110,11 @@ class Inquiry {
           `The project ${project} has published no layout, so nothing says how its artifacts are made.`,
         );
       }
+      const trustedRoot = yield* this.trustedRoot(trusted, project);
       yield* this.checkRevocations(trusted, project);
       const record = yield* this.findRecord(trusted, project);
       const evidence = yield* this.fetchEvidence(record);
-      this.judge(owners, layout, evidence);
+      this.judge(owners, layout, trustedRoot, evidence);
     } catch (error) {
       return this.deny(error);
     }
@@ -129,17 +140,13 @@ class Inquiry {
   }
 
   /** The bytes of a file that the project's role lists; undefined when it lists none of that name. */
-  private *projectFile(
-    trusted: TrustedMetadata,
-    project: string,
-    path: string,
-  ): Work<Uint8Array | undefined> {
+  private *projectFile(trusted: TrustedMetadata, role: string, path: string): Work<Uint8Array | undefined> {
     const found = yield* findTarget(trusted, path);
     if (found === undefined) return undefined;
-    if (found.role !== project) {
+    if (found.role !== role) {
       throw new LineageError(
         "file_missing",
-        `${path} is signed by the role ${found.role}, not by the project ${project}.`,
+        `${path} is signed by the role ${found.role}, not by ${role === "targets" ? "the trust domain" : `the project ${role}`}.`,
       );
     }
     const expected = found.target.hashes.get("sha256") as Sha256Hex | undefined;
@@ -149,17 +156,23 @@ class Inquiry {
     if (!(answer instanceof Uint8Array)) {
       throw new LineageError(
         "file_missing",
-        `${path} (sha256 ${expected}) is listed by ${project} but was not to be had.`,
+        `${path} (sha256 ${expected}) is listed by ${role} but was not to be had.`,
       );
     }
     // TUF 5.7.3: length and hash of the received bytes, before anything reads them.
     if (answer.length !== found.target.length || sha256(answer) !== expected) {
       throw new LineageError(
         "file_digest_mismatch",
-        `The bytes received for ${path} are not those that ${project} signed.`,
+        `The bytes received for ${path} are not those that ${role} signed.`,
       );
     }
     return answer;
+  }
+
+  /** The Sigstore roots that the project names, or else those of the trust domain. */
+  private *trustedRoot(trusted: TrustedMetadata, project: string): Work<Uint8Array | undefined> {
+    const own = yield* this.projectFile(trusted, project, trustedRootPath(project));
+    return own ?? (yield* this.projectFile(trusted, "targets", TRUSTED_ROOT));
   }
 
   private *checkRevocations(trusted: TrustedMetadata, project: string): Work<void> {
@@ -219,8 +232,13 @@ class Inquiry {
     return evidence;
   }
 
-  private judge(owners: Owners, layout: Uint8Array, evidence: ReadonlyMap<Sha256Hex, Uint8Array>): void {
-    const { digest, parameters } = this.request;
+  private judge(
+    owners: Owners,
+    layout: Uint8Array,
+    trustedRoot: Uint8Array | undefined,
+    evidence: ReadonlyMap<Sha256Hex, Uint8Array>,
+  ): void {
+    const { digest, parameters, inspect } = this.request;
     const lineage = verifyLayout({
       layoutEnvelope: layout,
       owners,
@@ -228,6 +246,8 @@ class Inquiry {
       digest,
       time: this.time,
       ...(parameters === undefined ? {} : { parameters }),
+      ...(inspect === undefined ? {} : { inspect }),
+      ...(trustedRoot === undefined ? {} : { keyless: keylessVerifier(trustedRoot, this.time) }),
     });
     this.lineage = lineage;
     this.reasons.push(...lineage.reasons);

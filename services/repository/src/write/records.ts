@@ -1,17 +1,20 @@
 import { ServiceError } from "@stemma/contract";
 import { sha256 } from "@stemma/crypto";
 import { decodeBase64, parseDigest, type Sha256Hex } from "@stemma/encoding";
-import { authorizedFunctionaries, isExpired, type Layout, openLayout, readEnvelope } from "@stemma/in-toto";
+import { DEFAULT_LIMITS, Evidence, EvidenceGate, isExpired, type Layout, openLayout } from "@stemma/in-toto";
 import {
   type ArtifactRecord,
   checkRecord,
+  keylessVerifier,
   LineageError,
   layoutPath,
   MAX_EVIDENCE_BYTES,
   mergeRecords,
+  TRUSTED_ROOT,
+  trustedRootPath,
 } from "@stemma/lineage";
 import { enqueueRecord, insertEvidence, withTransaction } from "@stemma/store";
-import { keysOf } from "@stemma/tuf";
+import { keysOf, type TargetFile } from "@stemma/tuf";
 import { ownDocuments, type Published } from "../domain/domains.ts";
 import { Lru } from "../domain/lru.ts";
 import { jsonAnswer } from "../http/answer.ts";
@@ -23,8 +26,8 @@ import { delegationOf } from "./base.ts";
 import { answerChange } from "./outcome.ts";
 
 /**
- * Records of artifacts. What is recorded is which evidence exists: each piece must be a link that a functionary of the
- * project's current layout signed for its step. Whether it all adds up is for verdicts to say, here and elsewhere.
+ * Records of artifacts. What is recorded is which evidence exists: each piece must be signed by a functionary of the
+ * project's current layout. Whether it all adds up is for verdicts to say, here and elsewhere.
  */
 export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact"> {
   const layouts = new Layouts(context);
@@ -52,8 +55,7 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
         const versions = versionsOf(published.head);
         return jsonAnswer(200, { domain: domain.name, outcome: "published", versions });
       }
-      const layout = await layouts.current(published, body.project);
-      for (const bytes of evidence.values()) authorizedFunctionaries(layout, readEnvelope(bytes));
+      await admit(context, published, await layouts.current(published, body.project), evidence, before);
 
       const changeId = await withTransaction(context.pool, async (client) => {
         await insertEvidence(client, domain.id, [...evidence.values()]);
@@ -74,6 +76,35 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
   };
 }
 
+/**
+ * Refuses evidence that no functionary signed: of the layout, or of a sublayout that is offered with it or was recorded
+ * before. What was recorded before is only read when something needs it.
+ */
+async function admit(
+  { domains, clock }: Context,
+  { domain }: Published,
+  { layout, trustedRoot }: Current,
+  offered: ReadonlyMap<Sha256Hex, Uint8Array>,
+  before: ArtifactRecord | undefined,
+): Promise<void> {
+  const time = clock();
+  const keyless = trustedRoot === undefined ? undefined : keylessVerifier(trustedRoot, time);
+  const gate = new EvidenceGate(layout, { time, keyless, limits: DEFAULT_LIMITS });
+  const read = (items: ReadonlyMap<Sha256Hex, Uint8Array>): Evidence[] =>
+    [...items].map(([name, bytes]) => new Evidence(name, bytes, DEFAULT_LIMITS));
+  let refused = gate.offer(read(offered));
+  if (refused.length > 0 && before !== undefined) {
+    const recorded = await domains.files.evidences(
+      domain.id,
+      before.evidence.map(({ sha256: name }) => name),
+    );
+    gate.offer(read(recorded));
+    refused = gate.offer(refused.map(({ evidence }) => evidence));
+  }
+  const [first] = refused;
+  if (first !== undefined) throw first.refusal;
+}
+
 function decodeEvidence(text: string): Uint8Array {
   const bytes = decodeBase64(text);
   if (bytes.length === 0 || bytes.length > MAX_EVIDENCE_BYTES) {
@@ -89,31 +120,39 @@ function addsNothing(before: ArtifactRecord, merged: ArtifactRecord): boolean {
   );
 }
 
+/** What the owners say at present. */
+interface Current {
+  readonly layout: Layout;
+  /** The Sigstore roots of the project, or else of the trust domain. */
+  readonly trustedRoot: Uint8Array | undefined;
+}
+
 /** Current layouts of projects, opened once for each version of the two roles that decide about them. */
 class Layouts {
   readonly #context: Context;
-  readonly #known = new Lru<Layout>(1_000);
+  readonly #known = new Lru<Current>(1_000);
 
   constructor(context: Context) {
     this.#context = context;
   }
 
   /** Throws `project_unknown`, `layout_missing`, `layout_unusable`. */
-  async current(published: Published, project: string): Promise<Layout> {
+  async current(published: Published, project: string): Promise<Current> {
     const delegation = delegationOf(published.targets, project);
     if (delegation === undefined) {
       throw new LineageError("project_unknown", `${published.domain.name} has no project ${project}.`);
     }
     const version = published.snapshot.signed.meta.get(project)?.version;
     const key = `${published.domain.id} ${published.head.targetsVersion} ${version} ${project}`;
-    const layout = this.#known.get(key) ?? (await this.#open(published, project, delegation, key));
+    const current = this.#known.get(key) ?? (await this.#open(published, project, delegation, key));
+    const { layout } = current;
     if (isExpired(layout, this.#context.clock())) {
       throw new ServiceError(
         "layout_unusable",
         `The layout of ${project} expired at ${layout.expires.toISOString()}; its owners must publish a new one.`,
       );
     }
-    return layout;
+    return current;
   }
 
   async #open(
@@ -121,20 +160,30 @@ class Layouts {
     project: string,
     { role, delegations }: NonNullable<ReturnType<typeof delegationOf>>,
     key: string,
-  ): Promise<Layout> {
-    const { domains } = this.#context;
-    const metadata = await domains.delegated(published, project);
-    const name = metadata?.signed.targets.get(layoutPath(project))?.hashes.get("sha256");
-    if (name === undefined) {
+  ): Promise<Current> {
+    const metadata = await this.#context.domains.delegated(published, project);
+    const bytes = await this.#stored(published, metadata?.signed.targets.get(layoutPath(project)));
+    if (bytes === undefined) {
       throw new LineageError("layout_missing", `The project ${project} has published no layout.`);
     }
-    const stored = await domains.files.target(published.domain.id, name);
-    if (stored === undefined) throw new Error(`The layout of ${project} is published and not stored.`);
     // It was checked when it was published: a fault now is ours.
     const { layout } = await ownDocuments(async () =>
-      openLayout(stored.bytes, { keys: keysOf(role, delegations.keys), threshold: role.threshold }),
+      openLayout(bytes, { keys: keysOf(role, delegations.keys), threshold: role.threshold }),
     );
-    this.#known.set(key, layout, 1);
-    return layout;
+    const trustedRoot =
+      (await this.#stored(published, metadata?.signed.targets.get(trustedRootPath(project)))) ??
+      (await this.#stored(published, published.targets.signed.targets.get(TRUSTED_ROOT)));
+    const current = { layout, trustedRoot };
+    this.#known.set(key, current, 1);
+    return current;
+  }
+
+  /** The bytes of a file that signed metadata lists; undefined when it lists none. */
+  async #stored({ domain }: Published, target: TargetFile | undefined): Promise<Uint8Array | undefined> {
+    const name = target?.hashes.get("sha256");
+    if (name === undefined) return undefined;
+    const stored = await this.#context.domains.files.target(domain.id, name);
+    if (stored === undefined) throw new Error(`The file ${name} is published and not stored.`);
+    return stored.bytes;
   }
 }
