@@ -1,0 +1,16 @@
+import { z } from "zod";
+import { descriptor, object } from "./schema.ts";
+
+export const TEST_RESULT_TYPE = "https://in-toto.io/attestation/test-result/v0.1";
+
+const tests = z.array(z.string()).nullish();
+
+/** What a run of tests came to (in-toto attestation, Test Result 0.1). */
+export const testResult = object({
+  result: z.enum(["PASSED", "WARNED", "FAILED"]),
+  configuration: z.array(descriptor),
+  url: z.string().nullish(),
+  passedTests: tests,
+  warnedTests: tests,
+  failedTests: tests,
+});
