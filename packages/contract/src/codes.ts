@@ -4,6 +4,7 @@ import type { EncodingCode } from "@stemma/encoding";
 import type { InTotoCode } from "@stemma/in-toto";
 import type { LineageCode } from "@stemma/lineage";
 import type { OciCode } from "@stemma/oci";
+import type { SigstoreCode } from "@stemma/sigstore";
 import type { TufCode } from "@stemma/tuf";
 import type { ServiceCode } from "./service-error.ts";
 
@@ -13,6 +14,7 @@ export type ProblemCode =
   | CryptoCode
   | TufCode
   | InTotoCode
+  | SigstoreCode
   | LineageCode
   | ClientCode
   | OciCode
@@ -252,6 +254,50 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   product_mismatch: kind(422, "Another product", "The last step must have the artifact among its products."),
   rule_failed: kind(422, "Artifact rule failed", "See the rule that the detail names."),
   search_limit: kind(422, "Too many combinations", "Record fewer links for each step."),
+
+  // ---- @stemma/sigstore: keyless identities -------------------------------------------------------------
+  bad_trusted_root: kind(
+    422,
+    "Unusable trusted root",
+    "Publish the trusted_root.json of the Sigstore instance, as `cosign trusted-root create` writes it.",
+  ),
+  bad_sigstore_bundle: kind(422, "Not a Sigstore bundle", "Send the bundle as the signing client wrote it."),
+  unsupported_bundle: kind(
+    422,
+    "Unknown form of bundle",
+    "Send a Sigstore bundle of version 0.1, 0.2 or 0.3.",
+  ),
+  not_dsse: kind(
+    422,
+    "Bundle without a statement",
+    "Sign an in-toto statement, for instance with `stemma attest`.",
+  ),
+  not_keyless: kind(
+    422,
+    "Bundle by a key",
+    "A Sigstore identity signs with a certificate; name the key in the layout.",
+  ),
+  untrusted_certificate: kind(
+    403,
+    "Certificate not trusted",
+    "Sign at the Sigstore instance whose roots the trusted_root.json names.",
+  ),
+  unproven_time: kind(
+    422,
+    "Time of signing not proven",
+    "Sign with a transparency log or a timestamp authority of the trusted root.",
+  ),
+  signed_in_future: kind(
+    422,
+    "Signed later than asked about",
+    "Ask for a later time, or set the clock right.",
+  ),
+  not_logged: kind(
+    422,
+    "Not in a transparency log",
+    "Sign with the transparency log that the trusted root names.",
+  ),
+  bad_log_entry: kind(422, "Log entry of something else", "Send the bundle as the signing client wrote it."),
 
   // ---- @stemma/lineage and @stemma/client ---------------------------------------------------------------
   artifact_unknown: kind(404, "No record of this digest", "Record the artifact with its evidence first."),
