@@ -392,9 +392,17 @@ describe("what a statement reports", () => {
     expect([...materials]).toEqual([
       ["a", digests(sha256("1"))],
       [crafted, digests(sha256("3"))],
-      [`${crafted}@sha256:${hashOf("2")}`, digests(sha256("2"))],
+      [`${crafted}#3`, digests(sha256("2"))],
+      [`${crafted}#4`, digests(sha256("2"))],
       [`a@sha256:${hashOf("1")}`, digests({ ...sha256("1"), sha1: SHA1 })],
     ]);
+  });
+
+  test("10,000 names that are made to collide cost no more than others", () => {
+    const { materials } = provenance(
+      Array.from({ length: 10_000 }, (_, index) => ({ name: "a", digest: { x: "1", y: String(index) } })),
+    );
+    expect(materials.size).toBe(10_000);
   });
 
   test.each([VSA, TEST_RESULT, SCAI, VULNS, RELEASE, SPDX, CYCLONEDX, UNKNOWN])(

@@ -105,18 +105,22 @@ function byName(list: readonly ResourceDescriptor[], where: string, limits: InTo
 /** Names that say nothing (in-toto attestation 1.1, Statement: "leave the field unset or use "_""). */
 const UNNAMED = "_";
 
-/** Artifacts by label; one that differs from an earlier one under its label has its digest added to the label. */
+/**
+ * Artifacts by label. One that differs from an earlier one under its label has its digest added, and where that is
+ * taken as well its place in the list: no other artifact looks for that label, so names made to collide cost nothing.
+ */
 function byLabel(list: readonly ResourceDescriptor[]): Artifacts {
   const artifacts = new Map<string, ArtifactDigests>();
-  for (const { name, uri, digest } of list) {
+  for (const [index, { name, uri, digest }] of list.entries()) {
     const own = digestLabel(digest);
     if (own === undefined) continue;
+    const isTaken = (label: string): boolean => {
+      const earlier = artifacts.get(label);
+      return earlier !== undefined && !sameDigests(earlier, digest);
+    };
     let label = (name === UNNAMED ? undefined : name) ?? uri ?? own;
-    let earlier = artifacts.get(label);
-    while (earlier !== undefined && !sameDigests(earlier, digest)) {
-      label = `${label}@${own}`;
-      earlier = artifacts.get(label);
-    }
+    if (isTaken(label)) label = `${label}@${own}`;
+    while (isTaken(label)) label = `${label}#${index}`;
     artifacts.set(label, digest);
   }
   return artifacts;
