@@ -1,11 +1,12 @@
 import { StemmaError } from "@stemma/encoding";
 
-/** Why a key or a signature cannot be used. */
+/** Why a key, a certificate or a signature cannot be used. */
 export const CRYPTO_CODES = [
   "bad_key",
   "unsupported_key",
   "weak_key",
   "bad_key_id",
+  "bad_certificate",
   "bad_passphrase",
   "key_file_unprotected",
 ] as const;
