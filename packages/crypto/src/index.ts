@@ -1,3 +1,8 @@
+export type { Certificate } from "./certificate.ts";
+export { readCertificate } from "./certificate.ts";
+export { anchorsOf } from "./certificate-chain.ts";
+export type { CertificateConstraint, UnmetConstraint } from "./certificate-constraint.ts";
+export { unmetConstraint } from "./certificate-constraint.ts";
 export type { CryptoCode } from "./error.ts";
 export { CRYPTO_CODES, CryptoError } from "./error.ts";
 export { sha256, sha512 } from "./hash.ts";
