@@ -12,6 +12,7 @@ import { addServeCommand } from "./commands/serve.ts";
 import { addShowCommand } from "./commands/show.ts";
 import { addSignCommand } from "./commands/sign.ts";
 import { addTokenCommands } from "./commands/token.ts";
+import { addTrustedRootCommands } from "./commands/trusted-root.ts";
 import { addVerifyCommand } from "./commands/verify.ts";
 
 /** The whole command tree. `docs/cli.md`, shell completion and the tests all read it from here. */
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
   addShowCommand(program);
   addHistoryCommand(program);
   addRevokeCommand(program);
+  addTrustedRootCommands(program);
   addTokenCommands(program);
   addServeCommand(program);
   addCompletionCommand(program);

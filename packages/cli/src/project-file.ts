@@ -41,20 +41,30 @@ function* fetchTarget(
 export async function nextProject(
   at: TrustedDomain,
   project: string,
-  file: { readonly path: string; readonly bytes: Uint8Array },
+  file: NamedFile,
   expires: string,
 ): Promise<Uint8Array> {
   const current = (await at.project(project))?.signed;
-  const targets = new Map<string, TargetFile>(current?.targets ?? []);
-  targets.set(file.path, {
-    length: file.bytes.length,
-    hashes: new Map([["sha256", sha256(file.bytes)]]),
-    custom: undefined,
-  });
   const payload = targetsPayload({
     version: (current?.version ?? 0) + 1,
     expires: parseExpiry(expires, at.time),
-    targets,
+    targets: withFile(current?.targets ?? new Map(), file),
   });
   return assemble(payload, []);
+}
+
+/** A file under the path that metadata lists it by. */
+export interface NamedFile {
+  readonly path: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Listed files, with one put in or replaced. */
+export function withFile(
+  listed: ReadonlyMap<string, TargetFile>,
+  file: NamedFile | undefined,
+): ReadonlyMap<string, TargetFile> {
+  if (file === undefined) return listed;
+  const hashes = new Map([["sha256", sha256(file.bytes)]]);
+  return new Map([...listed, [file.path, { length: file.bytes.length, hashes, custom: undefined }]]);
 }

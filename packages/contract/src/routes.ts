@@ -34,6 +34,13 @@ const waiting = z.strictObject({
     description: "Answer only when the change is published and visible, or after ten seconds with 202.",
   }),
 });
+const targetParams = z.strictObject({
+  domain: domainName,
+  path: z
+    .string()
+    .max(512)
+    .regex(/^(?:[A-Za-z0-9][A-Za-z0-9._-]*\/){0,8}[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]*$/),
+});
 const forProject = z.strictObject({ project: projectName });
 
 function json(schema: z.ZodType, description: string): RouteAnswer {
@@ -146,15 +153,20 @@ export const ROUTES = {
     method: "GET",
     path: "/{domain}/targets/{+path}",
     tag: "TUF",
-    summary: "A target file of a project: <directory>/<sha256>.<name>",
+    summary: "A target file of a project or of the domain: [<directory>/]<sha256>.<name>",
     authorisation: PUBLIC,
-    params: z.strictObject({
-      domain: domainName,
-      path: z
-        .string()
-        .max(512)
-        .regex(/^(?:[A-Za-z0-9][A-Za-z0-9._-]*\/){1,8}[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]*$/),
-    }),
+    params: targetParams,
+    query: none,
+    answers: { 200: bytes("application/octet-stream", "The file, exact bytes.") },
+  },
+  targetBesideMetadata: {
+    method: "GET",
+    path: "/{domain}/metadata/targets/{+path}",
+    tag: "TUF",
+    summary:
+      "The same, where clients look that know one address only: Sigstore's, given /{domain}/metadata as mirror",
+    authorisation: PUBLIC,
+    params: targetParams,
     query: none,
     answers: { 200: bytes("application/octet-stream", "The file, exact bytes.") },
   },

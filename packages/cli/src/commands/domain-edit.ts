@@ -15,6 +15,7 @@ import { writeOutput } from "../files.ts";
 import { editKeys, roleKeys } from "../key-choice.ts";
 import { readPublicKeyFile } from "../keys.ts";
 import { type Outcome, styled } from "../output.ts";
+import { type NamedFile, withFile } from "../project-file.ts";
 import { parseExpiry } from "../time.ts";
 import { openDomain, type TrustedDomain, type TrustOptions } from "../trust.ts";
 
@@ -117,17 +118,18 @@ export function currentDelegations(at: TrustedDomain): readonly DelegatedRoleInp
   return "roles" in input ? input.roles : [];
 }
 
-/** The next version of targets with these delegations and the files that it lists now, without signatures. */
+/** The next version of targets with these delegations and the files that it lists now and one more, without signatures. */
 export function nextTargets(
   at: TrustedDomain,
   roles: readonly DelegatedRoleInput[],
   expires: string,
+  file?: NamedFile,
 ): Uint8Array {
   const current = at.targets.signed;
   const payload = targetsPayload({
     version: current.version + 1,
     expires: parseExpiry(expires, at.time),
-    targets: current.targets,
+    targets: withFile(current.targets, file),
     delegations: { roles },
   });
   return assemble(payload, []);

@@ -9,8 +9,18 @@ import type { Context } from "../service.ts";
  */
 export function tufHandlers({
   domains,
-}: Context): Pick<Handlers, "timestamp" | "metadata" | "target" | "evidence"> {
+}: Context): Pick<Handlers, "timestamp" | "metadata" | "target" | "targetBesideMetadata" | "evidence"> {
   const { heads, files } = domains;
+  const target = async ({ domain: name, path }: { domain: string; path: string }) => {
+    const domain = await domains.find(name);
+    const file = path.slice(path.lastIndexOf("/") + 1);
+    const stored = await files.target(domain.id, file.slice(0, 64));
+    // The path is checked no further: the digest alone says which bytes these are, and clients take both from metadata.
+    if (stored === undefined) {
+      throw new ServiceError("unknown_target", `No target file of ${domain.name} has this digest.`);
+    }
+    return immutable("application/octet-stream", stored);
+  };
   return {
     async timestamp({ params }) {
       const domain = await domains.find(params.domain);
@@ -39,16 +49,9 @@ export function tufHandlers({
       return immutable("application/json", stored);
     },
 
-    async target({ params }) {
-      const domain = await domains.find(params.domain);
-      const name = params.path.slice(params.path.lastIndexOf("/") + 1);
-      const stored = await files.target(domain.id, name.slice(0, 64));
-      // The path is checked no further: the digest alone says which bytes these are, and clients take both from metadata.
-      if (stored === undefined) {
-        throw new ServiceError("unknown_target", `No target file of ${domain.name} has this digest.`);
-      }
-      return immutable("application/octet-stream", stored);
-    },
+    target: ({ params }) => target(params),
+
+    targetBesideMetadata: ({ params }) => target(params),
 
     async evidence({ params }) {
       const domain = await domains.find(params.domain);

@@ -59,7 +59,7 @@ export async function checkUpload(
   if (upload.root !== undefined && upload.targets === undefined && base.published !== undefined) {
     checkKept("targets", base.published.targets, root.signed.roles.get("targets") as Role, root.signed.keys);
   }
-  return checkProjects(base, upload, targets, options);
+  return checkFiles(base, upload, targets, options);
 }
 
 function currentOf(base: Base, role: string): Metadata | undefined {
@@ -105,13 +105,14 @@ function walkRoot(before: Metadata<Root> | undefined, next: Metadata<Root>): voi
   else TrustedMetadata.create(before.bytes, { time }).updateRoot(next.bytes);
 }
 
-async function checkProjects(
+async function checkFiles(
   base: Base,
   upload: Upload,
   targets: Metadata<Targets>,
   options: CheckOptions,
 ): Promise<readonly Warning[]> {
   const files = new FileCheck(upload, options.findFile, options.time);
+  if (upload.targets !== undefined) await files.checkDomain(upload.targets, base.published?.targets);
   for (const [name, project] of upload.projects) {
     const [group] = signingGroups(base, upload, name);
     if (group === undefined)

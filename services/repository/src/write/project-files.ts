@@ -2,7 +2,8 @@ import { ServiceError } from "@stemma/contract";
 import type { Sha256Hex } from "@stemma/encoding";
 import { StemmaError } from "@stemma/encoding";
 import { checkLayoutForPublish, type Owners, openLayout } from "@stemma/in-toto";
-import { layoutPath, readRevocations, revocationsPath } from "@stemma/lineage";
+import { layoutPath, readRevocations, revocationsPath, TRUSTED_ROOT, trustedRootPath } from "@stemma/lineage";
+import { readTrustedRoot } from "@stemma/sigstore";
 import { keysOf, type Metadata, type TargetFile, type Targets } from "@stemma/tuf";
 import type { SigningGroup } from "./base.ts";
 import type { Upload } from "./uploads.ts";
@@ -34,6 +35,14 @@ export class FileCheck {
     this.#time = time;
   }
 
+  /** Checks the files of a new version of targets, which are the whole domain's. */
+  async checkDomain(targets: Metadata<Targets>, current: Metadata<Targets> | undefined): Promise<void> {
+    for (const [path, target] of targets.signed.targets) {
+      const bytes = await this.#fetch(path, target);
+      if (path === TRUSTED_ROOT && isChanged(path, target, current)) readTrustedRoot(bytes);
+    }
+  }
+
   /** Checks all files of a new version of a project. */
   async checkNew(
     name: string,
@@ -44,10 +53,10 @@ export class FileCheck {
   ): Promise<void> {
     for (const [path, target] of project.signed.targets) {
       const bytes = await this.#fetch(path, target);
-      const before = current?.signed.targets.get(path)?.hashes.get("sha256");
-      const changed = before !== target.hashes.get("sha256");
+      const changed = isChanged(path, target, current);
       if (path === layoutPath(name)) this.#checkLayout(name, bytes, group, changed, ownersChanged);
       if (path === revocationsPath(name) && changed) readRevocations(bytes);
+      if (path === trustedRootPath(name) && changed) readTrustedRoot(bytes);
     }
   }
 
@@ -113,6 +122,10 @@ export class FileCheck {
       }
     }
   }
+}
+
+function isChanged(path: string, target: TargetFile, current: Metadata<Targets> | undefined): boolean {
+  return current?.signed.targets.get(path)?.hashes.get("sha256") !== target.hashes.get("sha256");
 }
 
 /** A refused layout keeps the code of @stemma/in-toto and says whose it is. */

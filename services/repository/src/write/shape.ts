@@ -9,6 +9,7 @@ import { type DelegatedRole, type Role, type Root, type Targets, TufError } from
  */
 
 const ARTIFACTS = "artifacts";
+const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const ARTIFACT_PATHS: readonly string[] = ["sha256/*", "sha512/*"];
 
 type OnlineKeys = ReadonlySet<KeyFingerprint>;
@@ -23,10 +24,19 @@ export function checkRootShape(root: Root, online: OnlineKeys): void {
   }
 }
 
-/** Projects in order of priority, `artifacts` last, no files of its own. Throws `tree_shape` and as `checkRootShape`. */
+/**
+ * Projects in order of priority and `artifacts` last; beside them files of the whole domain, such as `trusted_root.json`,
+ * where Sigstore's clients look for it. Throws `tree_shape`, `bad_target_path` and as `checkRootShape`.
+ */
 export function checkTargetsShape(targets: Targets, online: OnlineKeys): void {
   const { delegations } = targets;
-  if (targets.targets.size > 0) throw shape("targets lists files itself; files belong to projects.");
+  for (const path of targets.targets.keys()) {
+    if (FILE_NAME.test(path)) continue;
+    throw new TufError(
+      "bad_target_path",
+      `${JSON.stringify(path.slice(0, 120))} is no file of the trust domain: they are named without folders.`,
+    );
+  }
   if (delegations === undefined || delegations.succinct !== undefined) {
     throw shape("targets must delegate to projects and to artifacts by name.");
   }
@@ -69,7 +79,7 @@ export function checkProjectShape(name: string, project: Targets): void {
   }
   const prefix = `projects/${name}/`;
   for (const path of project.targets.keys()) {
-    if (!path.startsWith(prefix) || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(path.slice(prefix.length))) {
+    if (!path.startsWith(prefix) || !FILE_NAME.test(path.slice(prefix.length))) {
       throw new TufError(
         "bad_target_path",
         `${JSON.stringify(path.slice(0, 120))} is no file of the project ${name}: they are named ${prefix}<name>.`,

@@ -29,6 +29,16 @@ function uploaded(role: string, bytes: Uint8Array): Uploaded {
   return { role, bytes: encodeBase64(bytes) };
 }
 
+/** Files as metadata lists them. */
+function listed(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, TargetFile> {
+  return new Map(
+    [...files].map(([path, bytes]) => [
+      path,
+      { length: bytes.length, hashes: new Map([["sha256", sha256(bytes)]]), custom: undefined },
+    ]),
+  );
+}
+
 /** The people of a domain and of its project `app`, and everything they sign. */
 export class People {
   readonly root = [newSigner(), newSigner(), newSigner()];
@@ -80,26 +90,28 @@ export class People {
     ];
   }
 
-  targetsPayload(version: number, roles: readonly DelegatedRoleInput[] = this.delegations()) {
-    return targetsPayload({ version, expires: FAR, delegations: { roles } });
+  targetsPayload(
+    version: number,
+    roles: readonly DelegatedRoleInput[] = this.delegations(),
+    files: ReadonlyMap<string, Uint8Array> = new Map(),
+  ) {
+    return targetsPayload({ version, expires: FAR, targets: listed(files), delegations: { roles } });
   }
 
   async targetsDocument(
     version = 1,
-    options: { signers?: readonly Signer[]; roles?: readonly DelegatedRoleInput[] } = {},
+    options: {
+      signers?: readonly Signer[];
+      roles?: readonly DelegatedRoleInput[];
+      files?: ReadonlyMap<string, Uint8Array>;
+    } = {},
   ): Promise<Uploaded> {
-    const payload = this.targetsPayload(version, options.roles);
+    const payload = this.targetsPayload(version, options.roles, options.files);
     return uploaded("targets", await signPayload(payload, options.signers ?? this.targets));
   }
 
   projectPayload(version: number, files: ReadonlyMap<string, Uint8Array>, expires = FAR) {
-    const targets = new Map<string, TargetFile>(
-      [...files].map(([path, bytes]) => [
-        path,
-        { length: bytes.length, hashes: new Map([["sha256", sha256(bytes)]]), custom: undefined },
-      ]),
-    );
-    return targetsPayload({ version, expires, targets });
+    return targetsPayload({ version, expires, targets: listed(files) });
   }
 
   async projectDocument(
