@@ -25,7 +25,7 @@ export function anchorsOf(
   roots: ReadonlyMap<string, Certificate>,
   time: Date,
 ): readonly string[] {
-  if (!holdsAt(leaf, time) || !leaf.signsMessages || leaf.purposes.length === 0) return [];
+  if (!holdsAt(leaf, time) || !leaf.signsMessages) return [];
   const anchors = new Set<string>();
   // A certificate that is reached again, by a longer way and for the same purposes, leads nowhere new: loops end.
   const reached = new Set<string>();

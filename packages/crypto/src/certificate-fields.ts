@@ -67,9 +67,9 @@ export function readFields(der: Uint8Array): CertificateFields {
 
 /** Unique identifiers, which may stand before the extensions, are what nobody uses and no reader compares. */
 function extensionsOf(rest: readonly ASN1Obj[], isVersion3: boolean): readonly ASN1Obj[] {
-  const [wrapper, ...more] = rest;
+  const [wrapper] = rest;
   if (wrapper === undefined) return [];
-  if (!isVersion3 || !wrapper.tag.isContextSpecific(3) || more.length > 0) {
+  if (!isVersion3 || !wrapper.tag.isContextSpecific(3)) {
     refuse("has unique identifiers, or extensions that its version does not have");
   }
   return elementsOf(wrapper.subs[0]);

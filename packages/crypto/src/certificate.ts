@@ -9,7 +9,7 @@ import { type PublicKey, publicKeyFromObject } from "./public-key.ts";
 
 /**
  * An X.509 certificate that was read and whose key is sound (RFC 5280; in-toto.md 1.7). Nothing is said yet about who
- * issued it: `anchorsOf` does that. Immutable, and shared between all who read the same text.
+ * issued it: `anchorsOf` does that. Shared between all who read the same text, so nobody may change it.
  */
 export interface Certificate extends CertificateFields {
   readonly publicKey: PublicKey;

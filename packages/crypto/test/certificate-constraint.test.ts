@@ -52,6 +52,7 @@ describe.each([
     ["one for another", ["a", "b"], ["a", "a"], false],
     ["a star among others, which is itself", ["*", "a"], ["b", "a"], false],
     ["the empty text among others, which nothing has", ["", "a"], ["a"], false],
+    ["the empty text among others, of nothing", ["", "a"], [], false],
     ["part of a value", ["a"], ["ab"], false],
   ])("%s", (_name, allowed, values, met) => {
     const unmet = unmetConstraint({ ...ANYTHING, [member]: allowed }, certificateWith(attribute, values), [

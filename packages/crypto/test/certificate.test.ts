@@ -35,6 +35,8 @@ const key = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 const make = (options: Partial<CertificateOptions> = {}) =>
   makeCertificate({ subject: { commonName: "leaf" }, key, ...options });
 const read = (options: Partial<CertificateOptions> = {}) => readCertificate(make(options).pem, "cert");
+/** Another SubjectPublicKeyInfo in place of the key's. */
+const withKey = (spki: Uint8Array): Partial<CertificateOptions> => ({ edit: (parts) => parts.with(6, spki) });
 const refused = (code: string, message: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
 
@@ -161,9 +163,14 @@ describe("the subject as one text", () => {
         expect(same).toBe(sorted(a) === sorted(b));
       }),
     );
-    expect(read({ subject: { commonName: "a, O=b" } }).subject).not.toBe(
-      read({ subject: { commonName: "a", organization: "b" } }).subject,
-    );
+  });
+
+  test.each([
+    [{ commonName: "a, O=b" }, { commonName: "a", organization: "b" }],
+    [{ commonName: "a\\, O=b" }, { commonName: "a\\\\", organization: "b" }],
+    [{ commonName: ["a", "b"] }, { commonName: "a, CN=b" }],
+  ])("%j is not %j", (one, other) => {
+    expect(read({ subject: one }).subject).not.toBe(read({ subject: other }).subject);
   });
 });
 
@@ -247,6 +254,8 @@ describe("refused certificates", () => {
     ["an empty alternative name", { sans: ["uri:"] }, /empty/],
     ["letters beyond ASCII in a DNS name", { sans: ["dns:exämple.com"] }, /not ASCII/],
     ["T61 text", { subject: common(string("x", T61_STRING)) }, /no UTF8String/],
+    ["text in pieces", { subject: common(tlv(0x2c, string("x"))) }, /no UTF8String/],
+    ["text of another class", { subject: common(tagged(UTF8_STRING, "x")) }, /be read/],
     ["BMP text", { subject: common(string("\0x", BMP_STRING)) }, /no UTF8String/],
     [
       "letters beyond ASCII in a PrintableString",
@@ -338,23 +347,21 @@ describe("refused certificates", () => {
 
   test("an unknown extension that is not critical, and text of the usual types, are no reason", () => {
     expect(read({ extensions: [{ oid: "1.2.3", value: nothing() }] }).commonNames).toEqual(["leaf"]);
+    expect(read({ sans: [tlv(0x87, Uint8Array.of(1, 1, 1, 1))] }).uris).toEqual([]);
     expect(read({ subject: common(string("x", PRINTABLE_STRING)) }).commonNames).toEqual(["x"]);
     expect(read({ sans: ["uri:a:", tlv(0x87, Uint8Array.of(1, 1, 1, 1))], sansCritical: true }).uris).toEqual(
       ["a:"],
     );
   });
 
-  test("version 2, and extensions in version 1 (RFC 5280 4.1.2.1)", () => {
-    const change = (from: string, to: string) => {
-      const hex = Buffer.from(make().der).toString("hex");
-      return pemOf(Buffer.from(hex.replace(from, to), "hex"));
-    };
-    expect(() => readCertificate(change("a003020102", "a003020101"), "cert")).toThrow(
-      refused("bad_certificate", /version/),
-    );
-    expect(() => readCertificate(change("a003020102", "a003020100"), "cert")).toThrow(
-      refused("bad_certificate", /version/),
-    );
+  test.each<[string, CertificateOptions["edit"] & {}]>([
+    ["of version 2", (parts) => parts.with(0, wrapped(0, smallInteger(1)))],
+    ["of version 1 that is written out", (parts) => parts.with(0, wrapped(0, smallInteger(0)))],
+    ["of version 1 with extensions", (parts) => parts.slice(1)],
+    ["with a unique identifier", (parts) => parts.toSpliced(7, 0, tagged(1, "\0x"))],
+    ["with a unique identifier in place of extensions", (parts) => parts.with(7, tagged(1, "\0x"))],
+  ])("one %s (RFC 5280 4.1.2)", (_name, edit) => {
+    expect(() => read({ edit })).toThrow(refused("bad_certificate", /version/));
   });
 
   test("another algorithm outside than inside (RFC 5280 4.1.1.2)", () => {
@@ -380,17 +387,20 @@ describe("refused certificates", () => {
     const compressed = ECDH.convertKey(point, "prime256v1", undefined, undefined, "compressed") as Buffer;
     const hybrid = Buffer.concat([Uint8Array.of(6 | ((point.at(-1) ?? 0) & 1)), point.subarray(1)]);
     const algorithm = spki.slice(2, 23);
-    const withPoint = (bytes: Uint8Array) => ({ spki: sequence(algorithm, bitString(bytes)) });
+    const withPoint = (bytes: Uint8Array) => withKey(sequence(algorithm, bitString(bytes)));
     expect(read(withPoint(point)).publicKey.spki).toEqual(spki);
     for (const other of [compressed, hybrid]) {
       expect(() => read(withPoint(other))).toThrow(refused("unsupported_key", /uncompressed/));
     }
   });
 
-  test("a key that is none", () => {
-    expect(() => read({ spki: sequence(sequence(oid("1.2.3")), bitString(Uint8Array.of(1))) })).toThrow(
-      refused("bad_certificate", /be read/),
-    );
+  test("a key that is none, and one that is longer than any", () => {
+    const unknown = sequence(sequence(oid("1.2.3")), bitString(Uint8Array.of(1)));
+    expect(() => read(withKey(unknown))).toThrow(refused("bad_certificate", /be read/));
+    const modulus = tlv(0x02, new Uint8Array(6500).fill(0x7f));
+    const rsa = sequence(modulus, tlv(0x02, Uint8Array.of(1, 0, 1)));
+    const long = sequence(sequence(oid("1.2.840.113549.1.1.1"), nothing()), bitString(rsa));
+    expect(() => read(withKey(long))).toThrow(refused("bad_certificate", /longer than any key/));
   });
 });
 

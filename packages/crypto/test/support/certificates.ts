@@ -37,8 +37,6 @@ export interface CertificateOptions {
   readonly issuer?: Pick<MadeCertificate, "name" | "privateKey">;
   /** The kind of its new key, ECDSA P-256 when left out, or a key that there is. */
   readonly key?: KeyKind | KeyObject;
-  /** DER to stand for its public key, in place of what belongs there. */
-  readonly spki?: Uint8Array;
   readonly ca?: boolean;
   readonly pathLength?: number;
   /** keyCertSign and cRLSign for a CA, digitalSignature for others when left out; `"none"` leaves out the extension. */
@@ -53,6 +51,11 @@ export interface CertificateOptions {
   /** Version 1 has no extensions at all. */
   readonly version?: 1 | 3;
   readonly hash?: "sha256" | "sha384" | "sha512" | "sha1";
+  /**
+   * Changes what is signed: version, serial number, algorithm, issuer, validity, subject, public key and extensions.
+   * For certificates that nobody should make.
+   */
+  readonly edit?: (parts: readonly Uint8Array[]) => readonly Uint8Array[];
 }
 
 export interface Extension {
@@ -85,16 +88,17 @@ export function makeCertificate(options: CertificateOptions): MadeCertificate {
   const algorithm = algorithmOf(issuer.privateKey, options.hash ?? "sha256");
   const { notBefore = NOT_BEFORE, notAfter = NOT_AFTER } = options;
   const validity = [notBefore, notAfter].map((one) => (one instanceof Uint8Array ? one : time(one)));
-  const body = sequence(
+  const parts = [
     ...(options.version === 1 ? [] : [wrapped(0, smallInteger(2))]),
     tlv(0x02, Uint8Array.of(1, 2, 3, 4)),
     algorithm,
     issuer.name,
     sequence(...validity),
     name,
-    options.spki ?? createPublicKey(privateKey).export({ format: "der", type: "spki" }),
+    createPublicKey(privateKey).export({ format: "der", type: "spki" }),
     ...(options.version === 1 ? [] : [wrapped(3, sequence(...extensionsOf(options)))]),
-  );
+  ];
+  const body = sequence(...(options.edit?.(parts) ?? parts));
   const digest = issuer.privateKey.asymmetricKeyType === "ed25519" ? null : (options.hash ?? "sha256");
   const der = sequence(body, algorithm, bitString(sign(digest, body, issuer.privateKey)));
   const pkcs8 = (): string => privateKey.export({ format: "pem", type: "pkcs8" }) as string;
