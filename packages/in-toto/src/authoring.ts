@@ -60,7 +60,7 @@ export function writeLink(link: LinkContent): JsonObject {
 /** The payload of a layout, checked by the same reader that verifiers use. Throws as `readLayout`. */
 export function writeLayout(layout: LayoutContent): JsonObject {
   const keys = new Map<string, JsonValue>();
-  for (const step of layout.steps) for (const key of step.functionaries) keys.set(key.keyId, key.toJson());
+  for (const step of layout.steps) for (const key of step.functionaries) keys.set(key.keyId, layoutKey(key));
   const payload = jsonObject({
     _type: "layout",
     expires: layout.expires.toISOString().replace(/\.\d{3}Z$/, "Z"),
@@ -81,6 +81,15 @@ export function writeLayout(layout: LayoutContent): JsonObject {
   });
   readLayout(readEnvelope(assembleEnvelope(payload, "dsse", [])));
   return payload;
+}
+
+/**
+ * A key as a layout holds it. Python takes no key that does not name itself, and Go verifies a metablock only when its
+ * keys have every member that Go would write.
+ */
+function layoutKey(key: PublicKey): JsonObject {
+  const members = { keyid: key.keyId, keyid_hash_algorithms: ["sha256", "sha512"] };
+  return new Map([...jsonObject(members), ...key.toJson()]);
 }
 
 /** Writes a link and signs it. */

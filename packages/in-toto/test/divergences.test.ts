@@ -129,7 +129,7 @@ row("I-10", "owners sign by a threshold", async () => {
 row("I-11", "one public key under two key ids counts once", async () => {
   const document = JSON.parse(decodeUtf8(await signLayout(chain(), [], "metablock")));
   const { keyId, legacyKeyId } = alice.publicKey;
-  document.signed.keys[legacyKeyId] = document.signed.keys[keyId];
+  document.signed.keys[legacyKeyId] = { ...document.signed.keys[keyId], keyid: legacyKeyId };
   document.signed.steps[1].pubkeys.push(legacyKeyId);
   const layoutEnvelope = await addSignatures(utf8(JSON.stringify(document)), [olga, oscar]);
   const again = decodeUtf8(await signLink(build, [alice], "metablock")).replace(keyId, legacyKeyId);

@@ -64,6 +64,17 @@ test("a layout is read as it was written", () => {
   });
 });
 
+test("its keys have what Python and Go ask of a key: its own id, and the algorithms of key ids", () => {
+  const { keyId, scheme, keyType } = alice.publicKey;
+  expect(plain().keys[keyId]).toEqual({
+    keyid: keyId,
+    keyid_hash_algorithms: ["sha256", "sha512"],
+    keytype: keyType,
+    keyval: { public: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    scheme,
+  });
+});
+
 describe("expires (N-16)", () => {
   test.each(["2027-01-01T00:00:00Z", "2028-02-29T23:59:59Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])(
     "%s is a moment",
@@ -115,7 +126,7 @@ describe("thresholds (N-03)", () => {
 
   test("the same key under two ids can be counted once only (N-02)", () => {
     const twice = (document: Loose) => {
-      document.keys.other = document.keys[bob.publicKey.keyId];
+      document.keys.other = { ...document.keys[bob.publicKey.keyId], keyid: "other" };
       document.steps[1].pubkeys.push("other");
     };
     expect(spoil(twice)().steps[1]?.keys.size).toBe(2);

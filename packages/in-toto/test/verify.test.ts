@@ -186,7 +186,7 @@ describe("links", () => {
     const content = chain();
     const plain = JSON.parse(decodeUtf8(await signLayout(content, [], "metablock")));
     const other = alice.publicKey.legacyKeyId;
-    plain.signed.keys[other] = plain.signed.keys[alice.publicKey.keyId];
+    plain.signed.keys[other] = { ...plain.signed.keys[alice.publicKey.keyId], keyid: other };
     plain.signed.steps[1].pubkeys.push(other);
     const layoutEnvelope = await addSignatures(utf8(JSON.stringify(plain)), [olga, oscar]);
     const renamed = utf8(decodeUtf8(twice[1] as Uint8Array).replace(alice.publicKey.keyId, other));
