@@ -1,5 +1,11 @@
 export type { ArtifactDigests, Artifacts } from "./artifacts.ts";
 export { digestTexts, sameDigests } from "./artifacts.ts";
+export type { DescriptorContent, StatementContent } from "./attest.ts";
+export { PREDICATE_WORDS, signStatement, writeStatement } from "./attest.ts";
+export type { RunContent } from "./attest-run.ts";
+export { linkStatement, provenanceStatement, RUN_BUILD_TYPE } from "./attest-run.ts";
+export type { SummaryContent } from "./attest-summary.ts";
+export { digestUri, LAYOUT_SATISFIED, summaryStatement } from "./attest-summary.ts";
 export type { AttributeRule } from "./attributes.ts";
 export { attributeText, failedAttributes, readAttributeRules } from "./attributes.ts";
 export type { LayoutContent, LinkContent, StepContent } from "./authoring.ts";
