@@ -1,5 +1,4 @@
 import { createPublicKey, X509Certificate } from "node:crypto";
-import { ASN1Obj } from "@sigstore/core";
 import { decodeBase64, equalBytes } from "@stemma/encoding";
 import { refuse } from "./certificate-der.ts";
 import { type CertificateFields, readFields } from "./certificate-fields.ts";
@@ -25,8 +24,6 @@ export interface Certificate extends CertificateFields {
 }
 
 const MAX_PEM = 16_384;
-/** How the bytes of an uncompressed point begin. */
-const UNCOMPRESSED = 4;
 /** Nothing before, between or after, so that every reader sees the same one certificate. */
 const PEM = /^\s*-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*$/;
 
@@ -80,13 +77,7 @@ function parse(pem: string): Certificate {
 function readKey(x509: X509Certificate): PublicKey {
   const key = x509.publicKey;
   try {
-    const publicKey = publicKeyFromObject(key);
-    // RFC 5480 2.2 lets a point be written in several forms, and one key must not have several fingerprints.
-    const point = ASN1Obj.parseBuffer(Buffer.from(publicKey.spki)).subs[1]?.value[1];
-    if (publicKey.keyType === "ecdsa" && point !== UNCOMPRESSED) {
-      throw new CryptoError("unsupported_key", "It must be an uncompressed point.");
-    }
-    return publicKey;
+    return publicKeyFromObject(key);
   } catch (error) {
     if (!(error instanceof CryptoError)) throw error;
     const code = error.code === "bad_key" ? "bad_certificate" : error.code;

@@ -133,13 +133,25 @@ function makeKey(keytype: string, schemeName: string, text: string, where: strin
   const object = keyType === "ed25519" ? ed25519Object(text, where) : parsePem(text, where);
   checkStrength(object, scheme, where);
 
-  const spki = new Uint8Array(object.export({ format: "der", type: "spki" }));
+  const spki = canonicalSpki(object);
   // in-toto strips the PEM before it hashes: a trailing newline would otherwise make another key id.
   const publicText = keyType === "ed25519" ? text : text.trim();
   const key = new VerifyingKey(object, keyType, schemeName, scheme, spki, keytype, publicText);
   if (parsed.size >= PARSED_LIMIT) parsed.clear();
   parsed.set(memo, key);
   return key;
+}
+
+/**
+ * The one SubjectPublicKeyInfo of a key. OpenSSL writes a point of a curve as it was read, compressed or not, so one key
+ * could have several fingerprints and count more than once (N-02); a JWK has both coordinates and no spellings.
+ */
+function canonicalSpki(object: KeyObject): Uint8Array {
+  const plain =
+    object.asymmetricKeyType === "ec"
+      ? createPublicKey({ key: object.export({ format: "jwk" }), format: "jwk" })
+      : object;
+  return new Uint8Array(plain.export({ format: "der", type: "spki" }));
 }
 
 function ed25519Object(text: string, where: string): KeyObject {

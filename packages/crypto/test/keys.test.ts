@@ -194,3 +194,29 @@ describe("countSigners counts public keys, never key ids", () => {
     );
   });
 });
+
+describe("one public key in several spellings", () => {
+  test("of its point is one signer (N-02)", async () => {
+    const signer = signerFromPem(generatePrivateKey("ecdsa-p256"));
+    const plain = signer.publicKey;
+    const spki = Buffer.from(plain.spki);
+    // The point is the last 65 bytes: 04, x, y. Compressed it is 02 or 03 and x, hybrid 06 or 07, x and y.
+    const [x, y] = [spki.subarray(-64, -32), spki.subarray(-32)];
+    const odd = (y.at(-1) ?? 0) & 1;
+    const respelled = (point: Buffer): string => {
+      const head = Buffer.from(spki.subarray(0, -65));
+      head[1] = (head[1] ?? 0) + point.length - 65;
+      const length = head.length - 2;
+      head[length] = (head[length] ?? 0) + point.length - 65;
+      const body = Buffer.concat([head, point]).toString("base64");
+      return `-----BEGIN PUBLIC KEY-----\n${body}\n-----END PUBLIC KEY-----`;
+    };
+    const message = utf8("message");
+    const signature = await signer.sign(message);
+    for (const point of [Buffer.concat([Buffer.of(2 + odd), x]), Buffer.concat([Buffer.of(6 + odd), x, y])]) {
+      const other = publicKeyFromPem(respelled(point));
+      expect(other.verify(message, signature)).toBe(true);
+      expect(other.fingerprint).toBe(plain.fingerprint);
+    }
+  });
+});

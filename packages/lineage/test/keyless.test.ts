@@ -28,7 +28,9 @@ test("an answer is kept for one trusted root and one bundle", async () => {
   expect(() => keylessVerifier(other.trustedRoot(), later(60))(bundle)).toThrow();
   const changed = Uint8Array.from(bundle);
   changed[changed.length - 1] = 0x20;
-  expect(() => keylessVerifier(sigstore.trustedRoot(), later(60))(changed)).toThrow(refusal("bad_json"));
+  expect(() => keylessVerifier(sigstore.trustedRoot(), later(60))(changed)).toThrow(
+    refusal("bad_sigstore_bundle"),
+  );
 });
 
 test("a trusted root that cannot be read is a refusal of each bundle, not of the verifier", () => {
