@@ -1,10 +1,11 @@
-import type { KeyId, PublicKey, SignatureEntry, Signer } from "@stemma/crypto";
+import type { CertificateConstraint, KeyId, PublicKey, SignatureEntry, Signer } from "@stemma/crypto";
 import {
   asArray,
   asObject,
   canonicalJson,
   encodeBase64,
   encodeHex,
+  fromPlain,
   type JsonObject,
   type JsonValue,
   jsonObject,
@@ -12,7 +13,10 @@ import {
   parseJson,
   writeJson,
 } from "@stemma/encoding";
+import type { Scalar } from "./attribute-rule.ts";
 import { type EnvelopeFormat, PAYLOAD_TYPE, readEnvelope } from "./envelope.ts";
+import { PREDICATES_VERSION } from "./expected-predicate.ts";
+import { type KeylessIdentity, keylessKey } from "./functionaries.ts";
 import { readLayout } from "./layout.ts";
 import { readLink } from "./link.ts";
 
@@ -26,13 +30,43 @@ export interface LinkContent {
   readonly environment?: JsonObject;
 }
 
-export interface StepContent {
-  readonly name: string;
+/** Whoever may sign: the holder of a key, or a Sigstore identity. */
+export type FunctionaryContent = PublicKey | Pick<KeylessIdentity, "issuer" | "identity">;
+
+/** Whoever may sign for a step, or attest one of its predicates, and how many of them must. */
+export interface SigningContent {
+  readonly functionaries: readonly FunctionaryContent[];
   readonly threshold: number;
-  readonly functionaries: readonly PublicKey[];
+  /** Holders of certificates under the layout's authorities. An attribute that is left out must be absent. */
+  readonly constraints?: readonly Partial<CertificateConstraint>[];
+}
+
+export interface StepContent extends SigningContent {
+  readonly name: string;
   readonly expectedMaterials?: readonly (readonly string[])[];
   readonly expectedProducts?: readonly (readonly string[])[];
   readonly expectedCommand?: readonly string[];
+  /** With these, the step itself has no functionaries, no constraints, and the threshold 1. */
+  readonly expectedPredicates?: readonly PredicateContent[];
+}
+
+/** An attestation that a step needs, in the form of `PREDICATES_VERSION`. */
+export interface PredicateContent extends SigningContent {
+  readonly predicateType: string;
+  readonly attributes?: readonly AttributeContent[];
+}
+
+/** What is asked of an attestation, as `readAttributeRules` reads it: a place and exactly one operator. */
+export interface AttributeContent {
+  readonly at: string;
+  readonly equals?: Scalar;
+  readonly oneOf?: readonly Scalar[];
+  readonly glob?: string;
+  readonly exists?: boolean;
+  readonly atLeast?: number | bigint;
+  readonly atMost?: number | bigint;
+  readonly size?: { readonly min?: number; readonly max?: number };
+  readonly allowEmpty?: boolean;
 }
 
 /** The content of a layout to be written (in-toto 4.3). The keys are those of the steps. */
@@ -40,6 +74,11 @@ export interface LayoutContent {
   readonly expires: Date;
   readonly readme?: string;
   readonly steps: readonly StepContent[];
+  /** Certificates in PEM, by the labels that constraints name them by. */
+  readonly authorities?: {
+    readonly roots: Readonly<Record<string, string>>;
+    readonly intermediates?: Readonly<Record<string, string>>;
+  };
 }
 
 /** The payload of a link, checked by the same reader that verifiers use. Throws as `readLink`. */
@@ -59,28 +98,79 @@ export function writeLink(link: LinkContent): JsonObject {
 
 /** The payload of a layout, checked by the same reader that verifiers use. Throws as `readLayout`. */
 export function writeLayout(layout: LayoutContent): JsonObject {
+  const { steps, authorities } = layout;
   const keys = new Map<string, JsonValue>();
-  for (const step of layout.steps) for (const key of step.functionaries) keys.set(key.keyId, layoutKey(key));
+  for (const { functionaries } of steps.flatMap((step) => [step, ...(step.expectedPredicates ?? [])])) {
+    for (const one of functionaries) {
+      const { keyId, json } = keyOf(one);
+      keys.set(keyId, json);
+    }
+  }
+  const expectsPredicates = steps.some(({ expectedPredicates = [] }) => expectedPredicates.length > 0);
   const payload = jsonObject({
     _type: "layout",
+    expected_predicates_version: expectsPredicates ? PREDICATES_VERSION : undefined,
     expires: layout.expires.toISOString().replace(/\.\d{3}Z$/, "Z"),
     inspect: [],
+    intermediatecas: writeAuthorities(authorities?.intermediates),
     keys,
     readme: layout.readme ?? "",
-    steps: layout.steps.map((step) =>
-      jsonObject({
-        _type: "step",
-        expected_command: step.expectedCommand ?? [],
-        expected_materials: step.expectedMaterials ?? [],
-        expected_products: step.expectedProducts ?? [],
-        name: step.name,
-        pubkeys: step.functionaries.map((key) => key.keyId),
-        threshold: step.threshold,
-      }),
-    ),
+    rootcas: writeAuthorities(authorities?.roots),
+    steps: steps.map(writeStep),
   });
   readLayout(readEnvelope(assembleEnvelope(payload, "dsse", [])));
   return payload;
+}
+
+function writeStep(step: StepContent): JsonObject {
+  return jsonObject({
+    _type: "step",
+    cert_constraints: writeConstraints(step),
+    expected_command: step.expectedCommand ?? [],
+    expected_materials: step.expectedMaterials ?? [],
+    expected_predicates: step.expectedPredicates?.map(writePredicate),
+    expected_products: step.expectedProducts ?? [],
+    name: step.name,
+    pubkeys: step.functionaries.map((one) => keyOf(one).keyId),
+    threshold: step.threshold,
+  });
+}
+
+function writePredicate(predicate: PredicateContent): JsonObject {
+  return jsonObject({
+    cert_constraints: writeConstraints(predicate),
+    expectedAttributes: predicate.attributes?.map(fromPlain),
+    functionaries: predicate.functionaries.map((one) => keyOf(one).keyId),
+    predicateType: predicate.predicateType,
+    threshold: predicate.threshold,
+  });
+}
+
+function keyOf(one: FunctionaryContent): { readonly keyId: KeyId; readonly json: JsonObject } {
+  return "issuer" in one ? keylessKey(one.issuer, one.identity) : { keyId: one.keyId, json: layoutKey(one) };
+}
+
+function writeConstraints({ constraints }: SigningContent): JsonValue | undefined {
+  return constraints?.map((constraint) =>
+    jsonObject({
+      common_name: constraint.commonName,
+      dns_names: constraint.dnsNames,
+      emails: constraint.emails,
+      organizations: constraint.organizations,
+      roots: constraint.roots,
+      uris: constraint.uris,
+    }),
+  );
+}
+
+function writeAuthorities(certificates: Readonly<Record<string, string>> | undefined): JsonValue | undefined {
+  if (certificates === undefined) return undefined;
+  return new Map(
+    Object.entries(certificates).map(([label, certificate]) => [
+      label,
+      jsonObject({ keyval: jsonObject({ certificate }) }),
+    ]),
+  );
 }
 
 /**

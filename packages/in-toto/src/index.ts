@@ -8,7 +8,15 @@ export type { SummaryContent } from "./attest-summary.ts";
 export { digestUri, LAYOUT_SATISFIED, summaryStatement } from "./attest-summary.ts";
 export type { AttributeRule } from "./attributes.ts";
 export { attributeText, failedAttributes, readAttributeRules } from "./attributes.ts";
-export type { LayoutContent, LinkContent, StepContent } from "./authoring.ts";
+export type {
+  AttributeContent,
+  FunctionaryContent,
+  LayoutContent,
+  LinkContent,
+  PredicateContent,
+  SigningContent,
+  StepContent,
+} from "./authoring.ts";
 export {
   addSignatures,
   assembleEnvelope,
@@ -31,6 +39,8 @@ export { Evidence } from "./evidence.ts";
 export type { ExpectedPredicate } from "./expected-predicate.ts";
 export { PREDICATES_VERSION } from "./expected-predicate.ts";
 export { whoMaySign } from "./explain.ts";
+export type { Finding, LintCode, Severity } from "./finding.ts";
+export { LINT_CODES } from "./finding.ts";
 export type { Functionary, FunctionarySet, KeylessIdentity } from "./functionaries.ts";
 export { countDistinct, KEYLESS_KEY_TYPE, keylessKey } from "./functionaries.ts";
 export type { Refused } from "./gate.ts";
@@ -42,6 +52,7 @@ export type { InTotoLimits } from "./limits.ts";
 export { DEFAULT_LIMITS, Meter } from "./limits.ts";
 export type { Link } from "./link.ts";
 export { readLink } from "./link.ts";
+export { lintLayout } from "./lint.ts";
 export { checkArtifactName, checkStepName } from "./names.ts";
 export type { Owners, SignedLayout } from "./open-layout.ts";
 export { isExpired, openLayout } from "./open-layout.ts";

@@ -49,12 +49,7 @@ export interface Warning {
   readonly step?: string;
 }
 
-export const WARNING_CODES = [
-  "command_differs",
-  "open_rules",
-  "pattern_not_normal",
-  "unsupported_inspection",
-] as const;
+export const WARNING_CODES = ["command_differs"] as const;
 export type WarningCode = (typeof WARNING_CODES)[number];
 
 /** Evidence that was not used, and why. */

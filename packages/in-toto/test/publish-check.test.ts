@@ -44,7 +44,8 @@ test.each<readonly [string, (document: Loose) => void, string]>([
   [
     "the same key under two ids (N-02)",
     (document) => {
-      document.keys[alice.publicKey.legacyKeyId] = document.keys[alice.publicKey.keyId];
+      const { keyId, legacyKeyId } = alice.publicKey;
+      document.keys[legacyKeyId] = { ...document.keys[keyId], keyid: legacyKeyId };
     },
     "duplicate_key_material",
   ],
