@@ -8,6 +8,7 @@ import { LiveDomain } from "../support/live-domain.ts";
 import { type RunningService, startService } from "../support/service.ts";
 import { codecFigures } from "./codec.ts";
 import { httpFigures } from "./http.ts";
+import { inTotoFigures } from "./in-toto.ts";
 import { publishFigures } from "./publish.ts";
 import { type Figure, table } from "./report.ts";
 import { verdictFigures } from "./verdict.ts";
@@ -15,6 +16,7 @@ import { verdictFigures } from "./verdict.ts";
 const groups: Record<string, () => Promise<Figure[]>> = {
   codec: codecFigures,
   verdict: verdictFigures,
+  "in-toto": inTotoFigures,
   publish: () =>
     onService(async (service, domain) => {
       const running = await readRunning(service.dataDirectory);

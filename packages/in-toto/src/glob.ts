@@ -6,75 +6,133 @@ import type { Meter } from "./limits.ts";
  * character, an unclosed `[` is itself, `^` in a set is itself, and the whole name must match. Works on code points.
  *
  * Patterns come from layouts and names from links. Nothing of either becomes a regular expression, and the work is at
- * most the length of the pattern times the length of the name.
+ * most the length of the pattern times the length of the name: what stands between two `*` is taken where it is found
+ * first, and never looked for again, because whatever an earlier `*` could take, a later one can take as well.
  */
 export class Glob {
   readonly pattern: string;
-  readonly #tokens: readonly Token[];
-  /** What the pattern begins with when it is that text alone, or that text and one final `*`. */
-  readonly #prefix: string | undefined;
-  readonly #open: boolean;
+  /** What stands between the `*`: the first part begins the name, the last one ends it. */
+  readonly #parts: readonly Part[];
+  /** Texts that every match holds, the longest first. */
+  readonly #texts: readonly string[];
 
   constructor(pattern: string) {
     this.pattern = pattern;
-    this.#tokens = compile(pattern);
-    const firstStar = this.#tokens.indexOf(STAR);
-    const literals = firstStar < 0 ? this.#tokens : this.#tokens.slice(0, firstStar);
-    const simple = literals.every(isLiteral) && (firstStar < 0 || firstStar === this.#tokens.length - 1);
-    this.#prefix = simple ? String.fromCodePoint(...literals.filter(isLiteral)) : undefined;
-    this.#open = firstStar >= 0;
+    this.#parts = partsOf(compile(pattern));
+    const texts = new Set(this.#parts.slice(1, -1).flatMap((part) => part.texts()));
+    this.#texts = [...texts].sort((a, b) => b.length - a.length).slice(0, TEXTS);
   }
 
   /** Whether the whole name matches. The work is added to the meter, which may throw `search_limit`. */
   matches(name: string, meter: Meter): boolean {
-    if (this.#prefix !== undefined) {
-      meter.spend(1);
-      return this.#open ? name.startsWith(this.#prefix) : name === this.#prefix;
+    const parts = this.#parts;
+    const [first] = parts;
+    const last = parts.at(-1);
+    if (first === undefined || last === undefined) throw new RangeError("A pattern has at least one part.");
+    let at = first.size === 0 ? 0 : first.matchAt(name, 0);
+    if (parts.length === 1 || at < 0) {
+      meter.spend(1 + first.size);
+      return at === name.length;
     }
-    return this.#walk(name, meter);
-  }
-
-  /**
-   * Two positions move forward; after a mismatch the last `*` takes one character more. An earlier `*` is never
-   * revisited: whatever it could take, the last one can take as well.
-   */
-  #walk(name: string, meter: Meter): boolean {
-    const tokens = this.#tokens;
-    let token = 0;
-    let at = 0;
-    let star = -1;
-    let starAt = 0;
-    let work = 0;
-    let matched = true;
-    while (at < name.length) {
-      const expected = tokens[token];
-      work += 1;
-      if (expected === STAR) {
-        star = token;
-        token += 1;
-        starAt = at;
-        if (token === tokens.length) {
-          at = name.length;
-        }
-        continue;
-      }
-      const found = name.codePointAt(at) ?? 0;
-      if (typeof expected === "object") work += expected.ranges.length;
-      if (expected !== undefined && accepts(expected, found)) {
-        token += 1;
-        at += width(found);
-      } else if (star >= 0) {
-        token = star + 1;
-        starAt += width(name.codePointAt(starAt) ?? 0);
-        at = starAt;
-      } else {
-        matched = false;
-        break;
-      }
+    const end = last.startAtEnd(name);
+    if (end < at || last.matchAt(name, end) < 0) {
+      meter.spend(1 + first.size + last.size);
+      return false;
+    }
+    let work = 1 + first.size + last.size;
+    // Nearly every name that does not match is told by what it lacks.
+    for (const text of this.#texts) {
+      work += Math.ceil(name.length / 8);
+      if (name.includes(text)) continue;
+      meter.spend(work);
+      return false;
+    }
+    for (let index = 1; index < parts.length - 1; index += 1) {
+      const part = parts[index] as Part;
+      const before = at;
+      at = part.find(name, at, end);
+      work += 1 + part.costOf((at < 0 ? end : at) - before);
+      if (at < 0) break;
     }
     meter.spend(work);
-    while (tokens[token] === STAR) token += 1;
-    return matched && token === tokens.length;
+    return at >= 0;
+  }
+}
+
+/** Texts that are looked for before anything is matched. */
+const TEXTS = 4;
+
+/** A run of tokens without `*`. */
+class Part {
+  /** Code points that it takes. */
+  readonly size: number;
+  /** The text, when it is nothing else. */
+  readonly text: string | undefined;
+  readonly #tokens: readonly OneToken[];
+
+  constructor(tokens: readonly OneToken[]) {
+    this.#tokens = tokens;
+    this.size = tokens.length;
+    this.text = tokens.every(isLiteral) ? String.fromCodePoint(...tokens.filter(isLiteral)) : undefined;
+  }
+
+  /** The runs of literal characters in it. */
+  texts(): readonly string[] {
+    const runs: number[][] = [[]];
+    for (const token of this.#tokens) {
+      if (isLiteral(token)) runs.at(-1)?.push(token);
+      else runs.push([]);
+    }
+    return runs.filter((run) => run.length > 0).map((run) => String.fromCodePoint(...run));
+  }
+
+  /** Where a match that begins here ends, or -1. */
+  matchAt(name: string, start: number): number {
+    const text = this.text;
+    if (text !== undefined) return name.startsWith(text, start) ? start + text.length : -1;
+    let at = start;
+    for (const token of this.#tokens) {
+      if (at >= name.length) return -1;
+      const found = name.codePointAt(at) ?? 0;
+      if (!accepts(token, found)) return -1;
+      at += width(found);
+    }
+    return at;
+  }
+
+  /** Where the first match from `start` on ends, if it ends by `end`; otherwise -1. */
+  find(name: string, start: number, end: number): number {
+    const text = this.text;
+    if (text?.length === 1) {
+      const unit = text.charCodeAt(0);
+      for (let at = start; at < end; at += 1) if (name.charCodeAt(at) === unit) return at + 1;
+      return -1;
+    }
+    if (text !== undefined) {
+      const at = name.indexOf(text, start);
+      return at < 0 || at + text.length > end ? -1 : at + text.length;
+    }
+    for (let at = start; at < end; at += width(name.codePointAt(at) ?? 0)) {
+      const found = this.matchAt(name, at);
+      if (found >= 0) return found > end ? -1 : found;
+    }
+    return -1;
+  }
+
+  /** Where a match that ends the name would begin: as many code points from its end, or -1. */
+  startAtEnd(name: string): number {
+    if (this.text !== undefined) return name.length - this.text.length;
+    let at = name.length;
+    for (let left = this.size; left > 0; left -= 1) {
+      if (at === 0) return -1;
+      at -= at > 1 && width(name.codePointAt(at - 2) ?? 0) === 2 ? 2 : 1;
+    }
+    return at;
+  }
+
+  /** What it cost to look through so many UTF-16 units: a text is found a few at a time. */
+  costOf(units: number): number {
+    return this.text === undefined ? units * this.size : Math.ceil(units / 8);
   }
 }
 
@@ -87,8 +145,19 @@ interface CharacterSet {
   readonly ranges: readonly number[];
 }
 
-/** A literal code point, any character, any text, or one character out of a set. */
-type Token = number | typeof ANY | typeof STAR | CharacterSet;
+/** A literal code point, any character, or one character out of a set. */
+type OneToken = number | typeof ANY | CharacterSet;
+/** The same, or any text. */
+type Token = OneToken | typeof STAR;
+
+function partsOf(tokens: readonly Token[]): readonly Part[] {
+  const runs: OneToken[][] = [[]];
+  for (const token of tokens) {
+    if (token === STAR) runs.push([]);
+    else runs.at(-1)?.push(token);
+  }
+  return runs.map((run) => new Part(run));
+}
 
 function isLiteral(token: Token): token is number {
   return typeof token === "number";
@@ -98,7 +167,7 @@ function width(codePoint: number): number {
   return codePoint > 0xffff ? 2 : 1;
 }
 
-function accepts(token: Token, found: number): boolean {
+function accepts(token: OneToken, found: number): boolean {
   if (typeof token === "number") return token === found;
   if (typeof token === "string") return true;
   const { ranges } = token;

@@ -65,7 +65,7 @@ export const DEFAULT_LIMITS: InTotoLimits = {
   sublayoutDepth: 4,
   sublayouts: 64,
   evaluations: 4096,
-  work: 50_000_000,
+  work: 100_000_000,
   traceNames: 32,
   traceArtifacts: 1000,
 };

@@ -144,7 +144,7 @@ describe("the search", () => {
   test("hostile patterns and names end in time", async () => {
     const content = layout(
       step("build", [alice], {
-        expectedProducts: Array.from({ length: 256 }, () => ["ALLOW", `${"*a".repeat(400)}b`]),
+        expectedProducts: Array.from({ length: 256 }, () => ["ALLOW", `*${"a?".repeat(200)}b*`]),
       }),
     );
     const names = Object.fromEntries(
