@@ -43,3 +43,8 @@ export function legacyKeyId(keytype: string, scheme: string, publicText: string)
   });
   return sha256(canonicalJson(object)) as string as KeyId;
 }
+
+/** The key id of present securesystemslib: that of TUF, but over a PEM with the line break that it is written with. */
+export function pemKeyId(keytype: string, scheme: string, publicText: string): KeyId {
+  return modernKeyId(keytype, scheme, publicText.startsWith("-----BEGIN") ? `${publicText}\n` : publicText);
+}

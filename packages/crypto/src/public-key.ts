@@ -12,7 +12,7 @@ import {
 } from "@stemma/encoding";
 import { CryptoError } from "./error.ts";
 import { sha256 } from "./hash.ts";
-import { type KeyFingerprint, type KeyId, legacyKeyId, modernKeyId } from "./key-id.ts";
+import { type KeyFingerprint, type KeyId, legacyKeyId, modernKeyId, pemKeyId } from "./key-id.ts";
 import { weakEd25519 } from "./weak-keys.ts";
 
 /** What a key is. The key fixes the algorithm: nothing in a signature can change how it is verified. */
@@ -31,6 +31,8 @@ export interface PublicKey {
   readonly keyId: KeyId;
   /** The key id of older in-toto for the same key. */
   readonly legacyKeyId: KeyId;
+  /** The key id of present Python for the same key: it keeps the line break at the end of a PEM. */
+  readonly pemKeyId: KeyId;
   /** `{keytype, keyval: {public}, scheme}` as TUF 4.2 and in-toto 4.2 write it. */
   toJson(): JsonObject;
   /** Whether the signature is this key's over exactly this message. Never throws: what cannot be checked is false. */
@@ -227,7 +229,7 @@ class VerifyingKey implements PublicKey {
   private readonly algorithm: Scheme;
   private readonly keytypeText: string;
   private readonly publicText: string;
-  private ids: { readonly modern: KeyId; readonly legacy: KeyId } | undefined;
+  private ids: { readonly modern: KeyId; readonly legacy: KeyId; readonly pem: KeyId } | undefined;
 
   constructor(
     object: KeyObject,
@@ -256,10 +258,15 @@ class VerifyingKey implements PublicKey {
     return this.keyIds().legacy;
   }
 
-  private keyIds(): { readonly modern: KeyId; readonly legacy: KeyId } {
+  get pemKeyId(): KeyId {
+    return this.keyIds().pem;
+  }
+
+  private keyIds(): { readonly modern: KeyId; readonly legacy: KeyId; readonly pem: KeyId } {
     this.ids ??= {
       modern: modernKeyId(this.keytypeText, this.scheme, this.publicText),
       legacy: legacyKeyId(this.keytypeText, this.scheme, this.publicText),
+      pem: pemKeyId(this.keytypeText, this.scheme, this.publicText),
     };
     return this.ids;
   }

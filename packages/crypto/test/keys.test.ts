@@ -153,6 +153,17 @@ describe("key ids", () => {
     expect(pem.keyId).not.toBe(pem.legacyKeyId);
   });
 
+  test("that Python computes are over the PEM with its last line break (securesystemslib 1.6)", () => {
+    const pem =
+      "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----";
+    const id = "cf4736fae1a3a019d3506e4345cfb6549c7aa731eb5c19f61b60f0175882edcf";
+    expect(publicKeyFromPem(pem).pemKeyId).toBe(id);
+    expect(publicKeyFromPem(`${pem}\n`).pemKeyId).toBe(id);
+    expect(publicKeyFromPem(pem).keyId).not.toBe(id);
+    const { keyId, pemKeyId } = signerFromPem(generatePrivateKey("ed25519")).publicKey;
+    expect(pemKeyId).toBe(keyId);
+  });
+
   test.each(["", " ", "a b", "é", "x".repeat(257), "a\n"])("%j is none", (text) => {
     expect(() => asKeyId(text, "keyid")).toThrow(expect.objectContaining({ code: "bad_key_id" }));
   });

@@ -20,8 +20,8 @@ import { quote } from "./names.ts";
  * Which of the given keys validly signed an envelope, by public key (in-toto 4.4, DSSE 1.0). One key under two key ids
  * counts once, and so do two signatures of one key.
  *
- * A key id in an envelope is a hint that nobody signed. It may be the metadata's own label, or either key id that can be
- * computed for the key. A DSSE signature without a hint is tried with every key, up to a limit.
+ * A key id in an envelope is a hint that nobody signed. It may be the metadata's own label, or any key id that others
+ * compute for the key. A DSSE signature without a hint is tried with every key, up to a limit.
  *
  * @param keys the keys allowed to sign, and no others
  */
@@ -74,7 +74,7 @@ export function findKey(
   const labelled = keys.get(hint);
   if (labelled !== undefined) return { keyId: hint, key: labelled };
   for (const [keyId, key] of keys) {
-    if (key.keyId === hint || key.legacyKeyId === hint) return { keyId, key };
+    if (key.keyId === hint || key.legacyKeyId === hint || key.pemKeyId === hint) return { keyId, key };
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { generatePrivateKey, signerFromPem } from "@stemma/crypto";
 import {
   canonicalJson,
   decodeUtf8,
@@ -89,6 +90,14 @@ describe.each<EnvelopeFormat>(["metablock", "dsse"])("%s", (format) => {
     expect(names(close(document))).toEqual([]);
     document.signatures[0].keyid = "somebody";
     expect(names(close(document))).toEqual([]);
+  });
+
+  test("so does the key id that Python computes for a key in PEM", async () => {
+    const signer = signerFromPem(generatePrivateKey("ecdsa-p256"));
+    const document = open(await signLink(sample, [signer], format));
+    document.signatures[0].keyid = signer.publicKey.pemKeyId;
+    const found = signersOf(readEnvelope(close(document)), owners(1, alice, signer).keys);
+    expect(found.map(({ keyId }) => keyId)).toEqual([signer.publicKey.keyId]);
   });
 
   test("no signatures, an empty one and a foreign one sign nothing (N-04)", async () => {
