@@ -25,7 +25,7 @@ export interface Certificate extends CertificateFields {
 
 const MAX_PEM = 16_384;
 /** Nothing before, between or after, so that every reader sees the same one certificate. */
-const PEM = /^\s*-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\s*$/;
+const PEM = /^[\r\n]*-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----[\r\n]*$/;
 
 /** Certificates by their text, like keys: the same few come again and again. Successes only, and bounded. */
 const parsed = new Map<string, Certificate>();
