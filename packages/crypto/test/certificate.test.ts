@@ -181,9 +181,9 @@ describe("refused certificates", () => {
 
   test("the PEM that the following are made of is a good one", () => {
     expect(readCertificate(around(inner), "cert").commonNames).toEqual(["leaf"]);
-    expect(readCertificate(`\r\n${around(inner).replaceAll("\n", "\r\n")}\r\n `, "cert").commonNames).toEqual(
-      ["leaf"],
-    );
+    expect(readCertificate(`\r\n${around(inner).replaceAll("\n", "\r\n")}\r\n`, "cert").commonNames).toEqual([
+      "leaf",
+    ]);
   });
 
   test.each([
