@@ -34,6 +34,34 @@ export function withSigner(command: Command): Command {
     );
 }
 
+/** `--key` or `--keyless`, and what goes with them: whoever attests something. */
+export function withAttester(command: Command): Command {
+  return command
+    .option(
+      "--key <file>",
+      "private key that signs (PEM PKCS#8, mode 0600); several times for several",
+      collect,
+    )
+    .option(
+      "--passphrase-file <file>",
+      "file whose first line is the keys' passphrase (else STEMMA_PASSPHRASE, else asked on the terminal)",
+    )
+    .option("--bundle", "write a Sigstore bundle, signed by the one --key")
+    .option(
+      "--keyless",
+      "sign with the OIDC identity of this CI job instead of a key; identity and signature become public in a log",
+    )
+    .option("--identity-token-file <file>", "file with the OIDC token (default: the one that CI offers)")
+    .addOption(
+      new Option(
+        "--fulcio-url <url>",
+        "Sigstore's certificate authority (default: the public instance, if no service is named)",
+      ).env("STEMMA_FULCIO_URL"),
+    )
+    .addOption(new Option("--rekor-url <url>", "its transparency log").env("STEMMA_REKOR_URL"))
+    .addOption(new Option("--tsa-url <url>", "its timestamp authority").env("STEMMA_TSA_URL"));
+}
+
 /** `--server`: the Stemma service. */
 export function withServer(command: Command): Command {
   return command.addOption(

@@ -1,5 +1,5 @@
 import type { KeyId, PublicKey } from "@stemma/crypto";
-import { type Layout, type Link, ruleText } from "@stemma/in-toto";
+import { digestTexts, type Layout, type Link, ruleText, type Statement } from "@stemma/in-toto";
 import type { Role, Root, Signed, Targets } from "@stemma/tuf";
 import { type Line, styled } from "./output.ts";
 import { plural, short } from "./text.ts";
@@ -139,5 +139,29 @@ export function describeLink(link: Link): Description {
       materials: link.materials.size,
       products: link.products.size,
     },
+  };
+}
+
+/** Subjects that a description names. */
+const SHOWN_SUBJECTS = 8;
+
+/** Describes a statement: its type, and what it is about. */
+export function describeStatement({ predicateType, subjects, predicate }: Statement): Description {
+  const named = subjects.map(({ name, uri, digest }) => ({
+    name: name ?? uri,
+    digests: digestTexts(digest),
+  }));
+  return {
+    lines: [
+      [styled("bold", `statement of type ${predicateType}`)],
+      ...named
+        .slice(0, SHOWN_SUBJECTS)
+        .map(
+          ({ name, digests }) => `  about     ${name === undefined ? "" : `${name}, `}${digests.join(", ")}`,
+        ),
+      ...(named.length > SHOWN_SUBJECTS ? [`  … and ${named.length - SHOWN_SUBJECTS} more`] : []),
+      `  predicate ${predicate.size === 0 ? "none" : [...predicate.keys()].join(", ")}`,
+    ],
+    document: { type: "statement", predicateType, subjects: named },
   };
 }

@@ -23,6 +23,9 @@ export const CLI_CODES = {
   nothing_to_change: 2,
   no_pinned_root: 2,
   part_not_here: 2,
+  no_identity_token: 2,
+  sigstore_refused: 1,
+  sigstore_unreachable: 3,
   server_unreachable: 3,
   server_answer_invalid: 3,
 } as const satisfies Record<string, ExitCode>;

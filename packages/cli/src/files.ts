@@ -19,6 +19,21 @@ export async function readInput(path: string, maxBytes = MAX_DOCUMENT): Promise<
   }
 }
 
+/** Reads a file, or the standard input for `-`. Throws as `readInput`. */
+export async function readInputOrStdin(path: string, maxBytes = MAX_DOCUMENT): Promise<Uint8Array> {
+  if (path !== "-") return readInput(path, maxBytes);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > maxBytes) {
+      throw new CliError("file_unreadable", `The standard input has more than ${maxBytes} bytes.`);
+    }
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
 /** The sentence for a file that cannot be read. */
 export function unreadable(path: string, error: unknown): CliError {
   const code = (error as NodeJS.ErrnoException).code;

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAttestCommand } from "./commands/attest.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDomainCommands } from "./commands/domain.ts";
 import { addHistoryCommand } from "./commands/history.ts";
@@ -31,6 +32,7 @@ export function buildProgram(): Command {
   addLayoutCommands(program);
   addSignCommand(program);
   addRunCommand(program);
+  addAttestCommand(program);
   addRecordCommand(program);
   addVerifyCommand(program);
   addShowCommand(program);

@@ -29,7 +29,8 @@ export interface SubjectOptions {
  */
 export async function findSubject(what: string, options: SubjectOptions): Promise<Subject> {
   if (what.startsWith("oci:")) return pullSubject(what.slice(4), options);
-  if (/^sha(?:256|512):/.test(what)) return ofDigest(what);
+  // Digests of other algorithms are refused as such, instead of being looked for as files.
+  if (/^(?:sha(?:256|512):|[A-Za-z0-9-]+:[0-9A-Fa-f]{32,}$)/.test(what)) return ofDigest(what);
   const found = await stat(what).catch((error: unknown) => {
     throw unreadable(what, error);
   });

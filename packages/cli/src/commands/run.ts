@@ -1,23 +1,41 @@
 import { resolve } from "node:path";
-import { decodeUtf8, jsonObject } from "@stemma/encoding";
-import { checkStepName, type EnvelopeFormat, signLink } from "@stemma/in-toto";
+import { decodeUtf8, type JsonObject, jsonObject } from "@stemma/encoding";
+import {
+  checkStepName,
+  type EnvelopeFormat,
+  linkStatement,
+  provenanceStatement,
+  type RunContent,
+  writeLink,
+  writeStatement,
+} from "@stemma/in-toto";
 import { type Command, Option } from "commander";
-import { DEFAULT_EXCLUDES, type RecordedArtifacts, recordArtifacts } from "../artifacts.ts";
-import { act, leaf, withSigner } from "../command.ts";
+import { DEFAULT_EXCLUDES, recordArtifacts } from "../artifacts.ts";
+import {
+  type Attestation,
+  type Attester,
+  type AttesterOptions,
+  openAttester,
+  signedByText,
+} from "../attester.ts";
+import { act, leaf, withAttester } from "../command.ts";
 import { CliError } from "../error.ts";
 import { execute } from "../execute.ts";
 import { readInput, writeOutput } from "../files.ts";
-import { openSigner, type SignerOptions } from "../keys.ts";
 import { note, type Outcome, progress, styled } from "../output.ts";
 import { plural } from "../text.ts";
 
 /** Bytes of each stream that `--record-streams` keeps. */
 const KEPT_STREAM = 32 * 1024;
 
-/** `stemma run`: carries out a step, and signs a link that says what went in and what came out (in-toto 4.4). */
+/** What `run` can write: a link (in-toto 4.4), the same as a statement, or SLSA provenance. */
+const FORMATS = ["link", "link-attestation", "provenance"] as const;
+type RunFormat = (typeof FORMATS)[number];
+
+/** `stemma run`: carries out a step, and signs what went in and what came out. */
 export function addRunCommand(program: Command): void {
-  const run = withSigner(
-    leaf(program, "run <command...>", "Run a step of the supply chain and sign a link about it"),
+  const run = withAttester(
+    leaf(program, "run <command...>", "Run a step of the supply chain and sign what it did"),
   )
     .usage("--step <name> --key <file> [options] -- <command...>")
     .requiredOption("--step <name>", "name of the step in the layout")
@@ -32,13 +50,19 @@ export function addRunCommand(program: Command): void {
       "put the beginning of the command's output into the link, which will be public",
     )
     .addOption(
-      new Option("--format <format>", "envelope of the link").choices(["dsse", "metablock"]).default("dsse"),
+      new Option("--format <format>", `what to write: ${FORMATS.join(", ")}`)
+        .choices(FORMATS)
+        .default("link"),
     )
-    .option("-o, --output <file>", "where to write the link (default: <step>.<key id>.link)");
+    .option("--builder-id <uri>", "who ran the command, for --format provenance")
+    .addOption(
+      new Option("--envelope <format>", "envelope of a link").choices(["dsse", "metablock"]).default("dsse"),
+    )
+    .option("-o, --output <file>", "where to write it (default: <step>.<key id>.link)");
   act(run, runStep);
 }
 
-interface RunOptions extends SignerOptions {
+interface RunOptions extends AttesterOptions {
   readonly step: string;
   readonly materials?: readonly string[];
   readonly materialsFrom?: string;
@@ -47,7 +71,9 @@ interface RunOptions extends SignerOptions {
   readonly workdir: string;
   readonly exclude?: readonly string[];
   readonly recordStreams?: boolean;
-  readonly format: EnvelopeFormat;
+  readonly format: RunFormat;
+  readonly builderId?: string;
+  readonly envelope: EnvelopeFormat;
   readonly output?: string;
   readonly json?: boolean;
 }
@@ -56,8 +82,9 @@ async function runStep(options: RunOptions, command: readonly string[]): Promise
   checkStepName(options.step, "--step");
   const materialPaths = await pathsOf(options.materials, options.materialsFrom);
   const productPaths = await pathsOf(options.products, options.productsFrom);
+  const builderId = checkFormat(options, productPaths);
   // Before the command runs: a passphrase that is wrong should not cost a build.
-  const signer = await openSigner(options);
+  const attester = await openAttester(options);
   const recording = {
     workdir: options.workdir,
     exclude: [...DEFAULT_EXCLUDES, ...(options.exclude ?? [])],
@@ -66,35 +93,68 @@ async function runStep(options: RunOptions, command: readonly string[]): Promise
 
   progress("Recording materials…");
   const materials = await recordArtifacts(materialPaths, recording);
+  const startedOn = new Date();
   const execution = await execute(command, {
     workdir: options.workdir,
     keep: options.recordStreams === true ? KEPT_STREAM : 0,
     stdoutTo: options.json === true ? "stderr" : "stdout",
   });
   if (execution.exitCode !== 0) return failed(options.step, execution.exitCode);
+  const finishedOn = new Date();
   progress("Recording products…");
   const products = await recordArtifacts(productPaths, recording);
 
-  const link = await signLink(
-    {
-      name: options.step,
-      command,
-      materials,
-      products,
-      byproducts: jsonObject({
-        "return-value": execution.exitCode,
-        stderr: execution.stderr,
-        stdout: execution.stdout,
-      }),
-      environment: new Map(),
-    },
-    [signer],
-    options.format,
-  );
-  const { keyId } = signer.publicKey;
-  const file = options.output ?? `${options.step}.${keyId.slice(0, 8)}.link`;
-  await writeOutput(file, link);
-  return written(options, resolve(file), keyId, materials, products);
+  const byproducts = jsonObject({
+    "return-value": execution.exitCode,
+    stderr: execution.stderr,
+    stdout: execution.stdout,
+  });
+  const run = {
+    name: options.step,
+    command,
+    materials,
+    products,
+    byproducts,
+    builderId,
+    startedOn,
+    finishedOn,
+  };
+  const attestation = await attester.sign(payloadOf(options.format, run), options.envelope);
+  const file = options.output ?? defaultName(options, attester);
+  await writeOutput(file, attestation.bytes);
+  return written(options, resolve(file), attestation, run);
+}
+
+/** Refuses, before the command runs, what could not be written afterwards. Returns the builder's id. */
+function checkFormat(options: RunOptions, productPaths: readonly string[]): string {
+  const { format, builderId = "", envelope } = options;
+  if (format === "provenance" ? !/^[a-z][a-z0-9+.-]*:\S+$/.test(builderId) : builderId !== "") {
+    throw new CliError(
+      "usage",
+      "--builder-id is the URI of whoever ran the command; --format provenance needs it.",
+    );
+  }
+  if (format !== "link" && productPaths.length === 0) {
+    throw new CliError("usage", `--format ${format} is about products; name them with --products.`);
+  }
+  const isBundle = options.bundle === true || options.keyless === true;
+  if (envelope === "metablock" && (format !== "link" || isBundle)) {
+    throw new CliError("usage", "Only a link that is signed by keys can be in a metablock.");
+  }
+  return builderId;
+}
+
+function payloadOf(format: RunFormat, run: RunContent): JsonObject {
+  if (format === "link") return writeLink(run);
+  return writeStatement(format === "provenance" ? provenanceStatement(run) : linkStatement(run));
+}
+
+/** `build.0123abcd.link`; a bundle says in its name that it is one. */
+function defaultName({ step, format }: RunOptions, { keyIds, bundles }: Attester): string {
+  const kind = format === "provenance" ? "provenance" : "link";
+  if (bundles) return `${step}.${kind}.sigstore.json`;
+  const name = `${step}.${keyIds[0]?.slice(0, 8)}.${kind}`;
+  return kind === "link" ? name : `${name}.json`;
 }
 
 function failed(step: string, exitCode: number): Outcome {
@@ -102,26 +162,26 @@ function failed(step: string, exitCode: number): Outcome {
     exitCode,
     stream: "stderr",
     document: { step, exitCode, link: null },
-    lines: [[styled("bad", `The command ended with ${exitCode}`), "; no link was written."]],
+    lines: [[styled("bad", `The command ended with ${exitCode}`), "; nothing was signed."]],
   };
 }
 
 function written(
-  options: RunOptions,
+  { step, format }: RunOptions,
   file: string,
-  keyId: string,
-  materials: RecordedArtifacts,
-  products: RecordedArtifacts,
+  { signedBy }: Attestation,
+  { materials, products }: RunContent,
 ): Outcome {
+  const [first] = signedBy;
   return {
     stream: "stderr",
-    document: { step: options.step, exitCode: 0, link: file, keyId, materials, products },
+    document: { step, exitCode: 0, format, link: file, ...first, signedBy, materials, products },
     lines: [
       [
-        styled("good", `Step ${options.step}`),
+        styled("good", `Step ${step}`),
         `: ${plural(materials.size, "material")}, ${plural(products.size, "product")}`,
       ],
-      ["  link ", styled("bold", file)],
+      [`  ${format} `, styled("bold", file), `, signed by ${signedByText(signedBy)}`],
     ],
   };
 }

@@ -18,6 +18,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Options of Node itself, such as `--import`. */
   readonly node?: readonly string[];
+  /** Text on its standard input, which is closed unless there is some. */
+  readonly stdin?: string;
 }
 
 /** A folder of its own in which `stemma` is run as people run it, with nothing of this process's settings. */
@@ -44,11 +46,13 @@ export class Desk {
 
   /** Starts `stemma` as a process. */
   start(args: readonly string[], options: StartOptions = {}) {
-    return spawn(process.execPath, [...(options.node ?? []), mainFile, ...args], {
+    const child = spawn(process.execPath, [...(options.node ?? []), mainFile, ...args], {
       cwd: this.folder,
       env: { PATH: process.env.PATH ?? "", HOME: this.folder, ...this.env, ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    child.stdin.end(options.stdin);
+    return child;
   }
 
   /** Runs it to its end. */
