@@ -289,7 +289,20 @@ export const verifyAnswer = z
   })
   .meta({ id: "ServerVerdict" });
 
-const keyEntry = z.object({ keyId, fingerprint: sha256, keyType: z.string() });
+const keyEntry = z.object({
+  keyId,
+  fingerprint: sha256,
+  keyType: z.string(),
+  name: z.string().optional().meta({ description: "Of a Sigstore identity: who it is." }),
+});
+
+const stepAuthority = z.object({
+  step: z.string(),
+  predicateType: z.string().optional().meta({ description: "Of attestations that the step expects." }),
+  threshold: z.int(),
+  keys: z.array(keyEntry).meta({ description: "Keys and Sigstore identities." }),
+  certificates: z.array(z.string()).optional().meta({ description: "Holders of certificates, in words." }),
+});
 
 /** Every version of root, targets and projects: who signed it and what it changed. */
 export const historyAnswer = z
@@ -324,7 +337,7 @@ export const historyAnswer = z
           threshold: z.int(),
           keys: z.array(keyEntry),
           expired: z.boolean(),
-          steps: z.array(z.object({ step: z.string(), threshold: z.int(), keys: z.array(keyEntry) })),
+          steps: z.array(stepAuthority),
         }),
       )
       .optional()

@@ -1,3 +1,4 @@
+import type { CertificateConstraint } from "@stemma/crypto";
 import { type Digest, digestParts, StemmaError } from "@stemma/encoding";
 import { candidatesOf } from "./candidates.ts";
 import type { Candidate, CollectedEvidence, StepEvidence } from "./collect.ts";
@@ -167,12 +168,26 @@ export function whoMaySign(set: FunctionarySet): string[] {
       if (identity !== undefined) return `${identity.identity} of ${identity.issuer}`;
       return set.keys.has(keyId) ? `key ${keyId}` : `key ${keyId}, which cannot be used`;
     })
-    .concat(
-      set.constraints.map(
-        ({ commonName, roots }) =>
-          `a certificate of ${commonName === "*" ? "anybody" : quote(commonName)} under ${roots.includes("*") ? "any root of the layout" : roots.map(quote).join(" or ")}`,
-      ),
-    );
+    .concat(set.constraints.map(constraintText));
+}
+
+/** `a certificate with common_name "builder", uris "spiffe://…", under the root "a"`. */
+function constraintText(constraint: CertificateConstraint): string {
+  const attributes = [
+    ["common_name", [constraint.commonName]],
+    ["dns_names", constraint.dnsNames],
+    ["emails", constraint.emails],
+    ["organizations", constraint.organizations],
+    ["uris", constraint.uris],
+  ] as const;
+  const words = attributes.flatMap(([name, values]) => {
+    const named = values.filter((value) => value !== "");
+    if (named.length === 0) return [`no ${name}`];
+    return named[0] === "*" ? [] : [`${name} ${named.map(quote).join(" and ")}`];
+  });
+  const { roots } = constraint;
+  const under = roots.includes("*") ? "any root of the layout" : `the root ${roots.map(quote).join(" or ")}`;
+  return `a certificate ${words.length === 0 ? "of anybody" : `with ${words.join(", ")}`}, under ${under}`;
 }
 
 function mostTelling(setAside: readonly SetAside[]): SetAside | undefined {

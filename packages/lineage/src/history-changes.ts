@@ -1,7 +1,8 @@
 import type { KeyId, PublicKey } from "@stemma/crypto";
-import type { Layout, Step } from "@stemma/in-toto";
+import type { Layout } from "@stemma/in-toto";
 import type { DelegatedRole, Role, Root, TargetFile, Targets } from "@stemma/tuf";
-import { layoutPath, revocationsPath } from "./project.ts";
+import { placesOf, surroundingsOf } from "./layout-places.ts";
+import { layoutPath, revocationsPath, TRUSTED_ROOT, trustedRootPath } from "./project.ts";
 
 export const CHANGE_KINDS = [
   "first_version",
@@ -17,6 +18,9 @@ export const CHANGE_KINDS = [
   "step_added",
   "step_removed",
   "step_rules_changed",
+  "authorities_changed",
+  "inspections_changed",
+  "trusted_root_changed",
   "revocations_changed",
   "file_added",
   "file_changed",
@@ -93,37 +97,50 @@ function authorityChanges(
   after: Role,
   keysAfter: ReadonlyMap<KeyId, PublicKey>,
 ): readonly Change[] {
+  const members = (role: Role | undefined, keys: ReadonlyMap<KeyId, PublicKey> | undefined): Signing => ({
+    threshold: role?.threshold,
+    members: role === undefined || keys === undefined ? new Map() : fingerprints(role.keyIds, keys),
+  });
+  return signingChanges(name, members(before, keysBefore), members(after, keysAfter));
+}
+
+/** Who may sign, by what makes them who they are, and how many of them must. */
+interface Signing {
+  readonly threshold: number | undefined;
+  readonly members: ReadonlyMap<string, string>;
+}
+
+function signingChanges(name: string, before: Signing, after: Signing): readonly Change[] {
   const changes: Change[] = [];
-  const old =
-    before === undefined || keysBefore === undefined
-      ? new Set<string>()
-      : fingerprints(before.keyIds, keysBefore);
-  const now = fingerprints(after.keyIds, keysAfter);
-  const added = [...now].filter((key) => !old.has(key));
-  const removed = [...old].filter((key) => !now.has(key));
-  if (added.length + removed.length > 0) {
+  const words = (from: Signing, without: Signing): string =>
+    [...from.members].flatMap(([id, label]) => (without.members.has(id) ? [] : [label])).join(", ");
+  const [added, removed] = [words(after, before), words(before, after)];
+  if (added !== "" || removed !== "") {
     const parts = [
-      added.length > 0 ? `${names(added)} may now sign` : "",
-      removed.length > 0 ? `${names(removed)} may not any more` : "",
+      added === "" ? "" : `${added} may now sign`,
+      removed === "" ? "" : `${removed} may not any more`,
     ].filter((part) => part !== "");
     changes.push(change("keys_changed", name, `${name}: ${parts.join("; ")}.`));
   }
-  if (before?.threshold !== after.threshold) {
-    const was = before === undefined ? "" : ` instead of ${before.threshold}`;
-    changes.push(
-      change("threshold_changed", name, `${name}: ${after.threshold} of ${now.size} keys must sign${was}.`),
-    );
+  if (before.threshold !== after.threshold) {
+    const was = before.threshold === undefined ? "" : ` instead of ${before.threshold}`;
+    const words = `${name}: ${after.threshold} of ${after.members.size} keys must sign${was}.`;
+    changes.push(change("threshold_changed", name, words));
   }
   return changes;
 }
 
-function fingerprints(keyIds: readonly KeyId[], keys: ReadonlyMap<KeyId, PublicKey>): Set<string> {
-  return new Set(keyIds.flatMap((keyId) => keys.get(keyId)?.fingerprint ?? []));
-}
-
-/** Fingerprints as people compare them: the first 16 digits. */
-function names(keys: readonly string[]): string {
-  return keys.map((fingerprint) => fingerprint.slice(0, 16)).join(", ");
+/** Fingerprints, and as people compare them: the first 16 digits. */
+function fingerprints(
+  keyIds: readonly KeyId[],
+  keys: ReadonlyMap<KeyId, PublicKey>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    keyIds.flatMap((keyId) => {
+      const fingerprint = keys.get(keyId)?.fingerprint;
+      return fingerprint === undefined ? [] : [[fingerprint, fingerprint.slice(0, 16)] as const];
+    }),
+  );
 }
 
 function fileChanges(
@@ -139,6 +156,9 @@ function fileChanges(
     if (path === layoutPath(project)) changes.push(change(`layout_${verb}`, path, `The layout was ${verb}.`));
     else if (path === revocationsPath(project)) {
       changes.push(change("revocations_changed", path, "The list of revoked artifacts was changed."));
+    } else if (path === trustedRootPath(project) || path === TRUSTED_ROOT) {
+      const words = "The Sigstore roots that keyless signatures are verified with were changed.";
+      changes.push(change("trusted_root_changed", path, words));
     } else changes.push(change(`file_${verb}`, path, `${path} was ${verb}.`));
   }
   for (const path of before.keys()) {
@@ -151,35 +171,39 @@ function fileChanges(
 
 function layoutChanges(before: Layout | undefined, after: Layout): readonly Change[] {
   const changes: Change[] = [];
-  const old = new Map(before?.steps.map((step) => [step.name, step] as const) ?? []);
+  const steps = new Set(before?.steps.map(({ name }) => name) ?? []);
+  const places = new Map((before === undefined ? [] : placesOf(before)).map((place) => [place.name, place]));
   for (const step of after.steps) {
-    const was = old.get(step.name);
-    old.delete(step.name);
-    const authority = authorityChanges(
-      `step ${step.name}`,
-      was === undefined ? undefined : asRole(was),
-      was?.keys,
-      asRole(step),
-      step.keys,
-    );
-    if (was === undefined)
+    if (!steps.delete(step.name)) {
       changes.push(change("step_added", step.name, `The step ${step.name} is part of the layout.`));
-    else if (rulesOf(was) !== rulesOf(step)) {
+    } else if (demandsOf(before, step.name) !== demandsOf(after, step.name)) {
       changes.push(change("step_rules_changed", step.name, `The rules of the step ${step.name} are others.`));
     }
-    changes.push(...authority);
+    for (const place of placesOf(after)) {
+      if (place.step !== step.name) continue;
+      const was = places.get(place.name) ?? { threshold: undefined, members: new Map() };
+      changes.push(...signingChanges(place.name, was, place));
+    }
   }
-  for (const name of old.keys())
+  for (const name of steps) {
     changes.push(change("step_removed", name, `The step ${name} is no longer part of it.`));
+  }
+  const [old, now] = [surroundingsOf(before), surroundingsOf(after)];
+  if (old.authorities !== now.authorities) {
+    changes.push(
+      change("authorities_changed", "layout", "The certificate authorities of the layout are others."),
+    );
+  }
+  if (old.inspections !== now.inspections) {
+    changes.push(change("inspections_changed", "layout", "The inspections of the layout are others."));
+  }
   return [...changes, ...expiryChanges("the layout", before?.expires, after.expires)];
 }
 
-function asRole(step: Step): Role {
-  return { keyIds: step.keyIds, threshold: step.threshold };
-}
-
-function rulesOf(step: Step): string {
-  return JSON.stringify([step.expectedMaterials, step.expectedProducts, step.expectedCommand]);
+/** Rules, command, predicate types and attributes of a step. */
+function demandsOf(layout: Layout | undefined, step: string): string {
+  const places = layout === undefined ? [] : placesOf(layout).filter((place) => place.step === step);
+  return JSON.stringify(places.map(({ predicateType, demands }) => [predicateType ?? "", demands]));
 }
 
 function expiryChanges(name: string, before: Date | undefined, after: Date): readonly Change[] {

@@ -8,7 +8,7 @@
  */
 import { countSigners, type KeyFingerprint, type KeyId, type PublicKey } from "@stemma/crypto";
 import { type Sha256Hex, StemmaError } from "@stemma/encoding";
-import { type Layout, readEnvelope, readLayout } from "@stemma/in-toto";
+import { KEYLESS_KEY_TYPE, type Layout, readEnvelope, readLayout, whoMaySign } from "@stemma/in-toto";
 import {
   decodeRoot,
   decodeTargets,
@@ -20,6 +20,7 @@ import {
   type Targets,
 } from "@stemma/tuf";
 import { type Change, rootChanges, targetsChanges } from "./history-changes.ts";
+import { type LayoutPlace, placesOf } from "./layout-places.ts";
 import { layoutPath } from "./project.ts";
 
 /** One published version, as stored. */
@@ -37,6 +38,8 @@ export interface KeyEntry {
   readonly keyId: KeyId;
   readonly fingerprint: KeyFingerprint;
   readonly keyType: string;
+  /** Of a Sigstore identity: who it is. */
+  readonly name?: string;
 }
 
 /** One version of one role. */
@@ -63,11 +66,18 @@ export interface Authority {
   /** Whether the version in force was past its expiry at that moment. */
   readonly expired: boolean;
   /** For a project with a layout: who could sign which step. */
-  readonly steps: readonly {
-    readonly step: string;
-    readonly threshold: number;
-    readonly keys: readonly KeyEntry[];
-  }[];
+  readonly steps: readonly StepAuthority[];
+}
+
+/** Who could sign for a step of a layout, or for the attestations of one type that it expects. */
+export interface StepAuthority {
+  readonly step: string;
+  readonly predicateType?: string;
+  readonly threshold: number;
+  /** Keys and Sigstore identities. */
+  readonly keys: readonly KeyEntry[];
+  /** Holders of certificates, in words. */
+  readonly certificates?: readonly string[];
 }
 
 /** Reads and verifies a history. `files` answers target files by digest; a layout that is not there is not explained. */
@@ -249,12 +259,7 @@ class State {
         this.targets.get(role.name),
         time,
       );
-      const steps = (layout?.steps ?? []).map((step) => ({
-        step: step.name,
-        threshold: step.threshold,
-        keys: keyEntries(step.keyIds, step.keys),
-      }));
-      list.push({ ...entry, steps });
+      list.push({ ...entry, steps: layout === undefined ? [] : placesOf(layout).map(stepAuthority) });
     }
     return list;
   }
@@ -276,6 +281,23 @@ function authority(
     keys: keyEntries(role.keyIds, keys),
     expired: metadata !== undefined && metadata.signed.expires.getTime() <= time.getTime(),
     steps: [],
+  };
+}
+
+function stepAuthority({ step, predicateType, threshold, set }: LayoutPlace): StepAuthority {
+  const identities = [...set.identities].map(([keyId, { fingerprint, issuer, identity }]) => ({
+    keyId,
+    fingerprint,
+    keyType: KEYLESS_KEY_TYPE,
+    name: `${identity} of ${issuer}`,
+  }));
+  const certificates = whoMaySign({ ...set, keyIds: [] });
+  return {
+    step,
+    ...(predicateType === undefined ? {} : { predicateType }),
+    threshold,
+    keys: [...keyEntries(set.keyIds, set.keys), ...identities],
+    ...(certificates.length === 0 ? {} : { certificates }),
   };
 }
 

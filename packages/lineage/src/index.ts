@@ -1,6 +1,6 @@
 export type { LineageCode } from "./error.ts";
 export { LINEAGE_CODES, LineageError } from "./error.ts";
-export type { Authority, HistoryDocument, HistoryEntry, KeyEntry } from "./history.ts";
+export type { Authority, HistoryDocument, HistoryEntry, KeyEntry, StepAuthority } from "./history.ts";
 export { authoritiesAt, readHistory } from "./history.ts";
 export type { Change } from "./history-changes.ts";
 export { CHANGE_KINDS } from "./history-changes.ts";

@@ -194,7 +194,8 @@ function entryLines(entry: HistoryEntry): Line[] {
 }
 
 function authorityLines(authority: Authority): Line[] {
-  const names = (keys: Authority["keys"]): string => keys.map((key) => short(key.fingerprint)).join(", ");
+  const names = (keys: Authority["keys"]): string =>
+    keys.map((key) => key.name ?? short(key.fingerprint)).join(", ");
   // The online roles have no history of their own here, so no version either.
   const state = authority.version === 0 ? "" : ` ${authority.version}`;
   return [
@@ -203,7 +204,11 @@ function authorityLines(authority: Authority): Line[] {
       `  ${authority.threshold} of ${plural(authority.keys.length, "key")}: ${names(authority.keys)}`,
       authority.expired ? styled("warn", "  expired by then") : "",
     ],
-    ...authority.steps.map((step) => `  step ${step.step}: ${step.threshold} of ${names(step.keys)}`),
+    ...authority.steps.map(({ step, predicateType, threshold, keys, certificates = [] }) => {
+      const what = predicateType === undefined ? "" : `, attestations of ${predicateType}`;
+      const who = [names(keys), ...certificates].filter((text) => text !== "").join(", ");
+      return `  step ${step}${what}: ${threshold} of ${who}`;
+    }),
   ];
 }
 
@@ -215,7 +220,7 @@ function restsOnLines(verdict: Verdict): Line[] {
       (role) => `  role ${role.role} ${role.version}, until ${role.expires.slice(0, 10)}`,
     ),
     ...(verdict.lineage?.steps ?? []).map((step) => {
-      const who = step.functionaries.map((signer) => short(signer.fingerprint)).join(", ");
+      const who = step.functionaries.map((signer) => signer.name ?? short(signer.fingerprint)).join(", ");
       return `  step ${step.name}: signed by ${who || "nobody"}`;
     }),
     ...verdict.reasons.map((reason): Line => ["  ", styled("bad", reason.code), `: ${reason.message}`]),

@@ -65,7 +65,11 @@ function toAuthority({
   return {
     ...authority,
     keys: [...keys],
-    steps: steps.map((step) => ({ ...step, keys: [...step.keys] })),
+    steps: steps.map(({ certificates, ...step }) => ({
+      ...step,
+      keys: [...step.keys],
+      ...(certificates === undefined ? {} : { certificates: [...certificates] }),
+    })),
   };
 }
 
