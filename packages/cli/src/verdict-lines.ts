@@ -1,4 +1,4 @@
-import type { StepTrace } from "@stemma/in-toto";
+import type { InspectionTrace, Reason, SignerTrace, StepTrace } from "@stemma/in-toto";
 import type { Verdict } from "@stemma/lineage";
 import { adviceFor } from "./advice.ts";
 import { type Line, styled } from "./output.ts";
@@ -19,14 +19,23 @@ export function verdictLines(verdict: Verdict): readonly Line[] {
   ];
 }
 
-function reasonLines(reason: Verdict["reasons"][number]): Line[] {
+function reasonLines(reason: Reason): Line[] {
   const lines: Line[] = [[styled("bad", `  ${reason.code}: `), reason.message]];
   const names = reason.artifacts ?? [];
   if (names.length > 0)
     lines.push(`    artifacts: ${names.slice(0, 8).join(", ")}${names.length > 8 ? ", …" : ""}`);
-  const advice = adviceFor(reason.code);
+  const who = reason.functionaries ?? [];
+  if (who.length > 0) {
+    lines.push(`    who may sign: ${who.slice(0, 4).map(shortKey).join("; ")}${who.length > 4 ? "; …" : ""}`);
+  }
+  const advice = reason.advice ?? adviceFor(reason.code);
   if (advice !== undefined) lines.push([styled("dim", `    ${advice}`)]);
   return lines;
+}
+
+/** Key ids are 64 digits; the first ones are what people compare. */
+function shortKey(words: string): string {
+  return words.replace(/^key ([0-9a-f]{64})/, (_, id: string) => `key ${short(id)}`);
 }
 
 function treeLines(verdict: Verdict): Line[] {
@@ -43,15 +52,42 @@ function treeLines(verdict: Verdict): Line[] {
       ? "     └─ layout: it could not be used"
       : `     └─ layout signed by ${owners}, holds until ${lineage.layout.expires}`,
   );
-  for (const [index, step] of lineage.steps.entries()) {
-    lines.push(...stepLines(step, index === lineage.steps.length - 1, lineage.products));
+  lines.push(...stepsLines(lineage.steps, lineage.inspections ?? [], lineage.products, "        "));
+  const { setAside } = lineage;
+  for (const item of setAside.slice(0, MAX_ASIDE)) {
+    lines.push([styled("dim", `     set aside ${short(item.sha256)}: ${item.message} (${item.code})`)]);
+  }
+  if (setAside.length > MAX_ASIDE) {
+    lines.push([styled("dim", `     and ${setAside.length - MAX_ASIDE} more were set aside`)]);
   }
   return lines;
 }
 
-function stepLines(step: StepTrace, last: boolean, products: readonly string[]): Line[] {
-  const bar = last ? "   " : "│  ";
-  const indent = "        ";
+const MAX_ASIDE = 8;
+
+function stepsLines(
+  steps: readonly StepTrace[],
+  inspections: readonly InspectionTrace[],
+  products: readonly string[],
+  indent: string,
+): Line[] {
+  const all = steps.length + inspections.length;
+  return [
+    ...steps.flatMap((step, index) =>
+      stepLines(step, index === all - 1, index === steps.length - 1 ? products : [], indent),
+    ),
+    ...inspections.map(
+      ({ name, run }, index): Line => [
+        `${indent}${index === inspections.length - 1 ? "└─" : "├─"} inspection `,
+        styled("bold", name),
+        `: ${clip(run.join(" "))}`,
+      ],
+    ),
+  ];
+}
+
+function stepLines(step: StepTrace, last: boolean, products: readonly string[], indent: string): Line[] {
+  const bar = `${indent}${last ? "   " : "│  "}`;
   const signed = step.functionaries.length;
   const lines: Line[] = [
     [
@@ -61,17 +97,29 @@ function stepLines(step: StepTrace, last: boolean, products: readonly string[]):
       signed < step.threshold ? styled("bad", " (not enough)") : "",
     ],
   ];
-  for (const { keyId, fingerprint } of step.functionaries) {
-    lines.push(`${indent}${bar}  signed by ${short(keyId)}, fingerprint ${short(fingerprint)}`);
+  for (const signer of step.functionaries) lines.push(`${bar}  signed by ${signerText(signer)}`);
+  for (const { predicateType, functionaries } of step.attestations ?? []) {
+    lines.push(`${bar}  attested ${predicateType} by ${functionaries.map(signerText).join("; ")}`);
   }
   if (signed === 0) return lines;
   lines.push(
-    `${indent}${bar}  ${plural(step.materials.count, "material")} → ${plural(step.products.count, "product")}`,
+    `${bar}  ${plural(step.materials.count, "material")} → ${plural(step.products.count, "product")}`,
   );
-  if (step.command.length > 0) lines.push(`${indent}${bar}  ran: ${clip(step.command.join(" "))}`);
-  if (last && products.length > 0)
-    lines.push(`${indent}${bar}  made this artifact as ${products.join(", ")}`);
+  if (step.command.length > 0) lines.push(`${bar}  ran: ${clip(step.command.join(" "))}`);
+  if (products.length > 0) lines.push(`${bar}  made this artifact as ${products.join(", ")}`);
+  for (const { sha256, steps } of step.sublayouts ?? []) {
+    lines.push(`${bar}  by a sublayout (${short(sha256)}):`);
+    lines.push(...stepsLines(steps, [], [], `${bar}    `));
+  }
   return lines;
+}
+
+/** A key by its id and fingerprint, others by who they are and who says so. */
+function signerText({ kind, keyId, fingerprint, name, issuer, anchors }: SignerTrace): string {
+  if (kind === "sigstore") return `${name ?? ""} of ${issuer ?? ""}`;
+  if (kind === "certificate")
+    return `the certificate of ${name ?? ""}, under ${(anchors ?? []).map(short).join(", ")}`;
+  return `${short(keyId)}, fingerprint ${short(fingerprint)}`;
 }
 
 function freshnessLines(verdict: Verdict): Line[] {

@@ -11,7 +11,7 @@ import { type Inspector, requireSteps, type Solution, solve, type Work } from ".
 import { sublayouts } from "./sublayout.ts";
 import { type Parameters, substituteParameters } from "./substitute.ts";
 import { traceInspections, traceLayout, traceSteps } from "./trace.ts";
-import type { LayoutVerdict, Reason, Warning } from "./verdict.ts";
+import type { LayoutVerdict, Reason, StepTrace, Warning } from "./verdict.ts";
 
 /** All that a verdict depends on. */
 export interface LayoutRequest {
@@ -60,18 +60,33 @@ export function verifyLayout(request: LayoutRequest): LayoutVerdict {
     reasons.push({ code: error.code, message: error.message });
   }
   const { chosen = [], outcomes = [], products = [], collected } = solution ?? {};
+  const steps = signed === undefined ? [] : traceSteps(signed.layout, collected, chosen, outcomes, limits);
+  const inSublayouts = evidenceOfSublayouts(steps);
   return {
     ok: reasons.length === 0,
     reasons,
     warnings: signed !== undefined && reasons.length === 0 ? commandWarnings(signed.layout, chosen) : [],
     layout: signed === undefined ? undefined : traceLayout(signed),
-    steps: signed === undefined ? [] : traceSteps(signed.layout, collected, chosen, outcomes, limits),
+    steps,
     ...(signed === undefined || signed.layout.inspections.length === 0
       ? {}
       : { inspections: traceInspections(signed.layout, chosen, outcomes, limits) }),
     products,
-    setAside: collected?.setAside ?? [],
+    setAside: (collected?.setAside ?? []).filter(({ sha256 }) => !inSublayouts.has(sha256)),
   };
+}
+
+/** What stands for steps of sublayouts: it was of use, though not to the layout itself. */
+function evidenceOfSublayouts(steps: readonly StepTrace[]): ReadonlySet<Sha256Hex> {
+  const used = new Set<Sha256Hex>();
+  const add = (inner: readonly StepTrace[]): void => {
+    for (const { links, attestations = [], sublayouts = [] } of inner) {
+      for (const name of [...links, ...attestations.map(({ sha256 }) => sha256)]) used.add(name);
+      for (const sublayout of sublayouts) add(sublayout.steps);
+    }
+  };
+  for (const { sublayouts = [] } of steps) for (const sublayout of sublayouts) add(sublayout.steps);
+  return used;
 }
 
 function workFor({ evidence, time, keyless, inspect }: LayoutRequest, limits: InTotoLimits): Work {
