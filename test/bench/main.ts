@@ -9,6 +9,7 @@ import { type RunningService, startService } from "../support/service.ts";
 import { codecFigures } from "./codec.ts";
 import { httpFigures } from "./http.ts";
 import { inTotoFigures } from "./in-toto.ts";
+import { keylessFigures } from "./keyless.ts";
 import { publishFigures } from "./publish.ts";
 import { type Figure, table } from "./report.ts";
 import { verdictFigures } from "./verdict.ts";
@@ -16,6 +17,7 @@ import { verdictFigures } from "./verdict.ts";
 const groups: Record<string, () => Promise<Figure[]>> = {
   codec: codecFigures,
   verdict: verdictFigures,
+  keyless: keylessFigures,
   "in-toto": inTotoFigures,
   publish: () =>
     onService(async (service, domain) => {
