@@ -176,7 +176,7 @@ describe("a project", () => {
       ],
     });
     await writeFile(desk.path("layout.json"), writeJson(layout));
-    expect(await desk.json(["layout", "check", "layout.json"])).toMatchObject({
+    expect(await desk.json(["layout", "lint", "layout.json"])).toMatchObject({
       publishable: true,
       ownersChecked: false,
       warnings: [{ code: "open_rules" }, { code: "open_rules" }],
