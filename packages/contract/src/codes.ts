@@ -282,6 +282,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Certificate not trusted",
     "Sign at the Sigstore instance whose roots the trusted_root.json names.",
   ),
+  bad_certificate_identity: kind(
+    422,
+    "Certificate without one identity",
+    "Sign with a certificate that has exactly one subject alternative name and an issuer.",
+  ),
   unproven_time: kind(
     422,
     "Time of signing not proven",

@@ -61,13 +61,13 @@ export function isTimestampingCertificate(certificate: X509Certificate): boolean
 
 /**
  * The exact issuer and identity in a Fulcio certificate, read strictly: the library would drop the high bit of every
- * byte, which makes look-alikes of names that are none. Throws `bad_identity`.
+ * byte, which makes look-alikes of names that are none. Throws `bad_certificate_identity`.
  */
 export function readIdentity(certificate: X509Certificate): {
   readonly issuer: string;
   readonly identity: string;
 } {
-  return reading("bad_identity", () => ({
+  return reading("bad_certificate_identity", () => ({
     issuer: readIssuer(certificate),
     identity: readSubject(certificate),
   }));
@@ -118,7 +118,7 @@ function readText(bytes: Uint8Array, what: string): string {
 }
 
 function badIdentity(fault: string): SigstoreError {
-  return new SigstoreError("bad_identity", `The signing certificate ${fault}.`);
+  return new SigstoreError("bad_certificate_identity", `The signing certificate ${fault}.`);
 }
 
 function* extensionsOf(
@@ -136,7 +136,7 @@ function extendedKeyUsage(certificate: X509Certificate): readonly string[] {
 }
 
 /** Runs what reads a certificate; whatever the library throws about DER that is not as expected means refused. */
-function reading<T>(code: "untrusted_certificate" | "bad_identity", read: () => T): T {
+function reading<T>(code: "untrusted_certificate" | "bad_certificate_identity", read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -11,7 +11,7 @@ export const SIGSTORE_CODES = [
   "not_keyless",
   // what a bundle fails to prove
   "untrusted_certificate",
-  "bad_identity",
+  "bad_certificate_identity",
   "unproven_time",
   "signed_in_future",
   "not_logged",

@@ -92,7 +92,7 @@ describe("the identity", () => {
     ["it is an other name with two values", names(otherName(USERNAME, utf8String("a"), utf8String("b")))],
     ["it is an other name without a value", names(der(0xa0, der(0x06, USERNAME)))],
   ])("is refused when %s", async (_name, change) => {
-    expect(outcome(await signed(change), root, sigstore.now)).toBe("bad_identity");
+    expect(outcome(await signed(change), root, sigstore.now)).toBe("bad_certificate_identity");
   });
 });
 
@@ -122,7 +122,7 @@ describe("the issuer", () => {
     ["not UTF-8", replace(ISSUER, der(0x0c, ascii("\xe1ccounts")))],
     ["of two lines", replace(ISSUER, utf8String("https://a.example\nhttps://b.example"))],
   ])("is refused when it is %s", async (_name, change) => {
-    expect(outcome(await signed(change), root, sigstore.now)).toBe("bad_identity");
+    expect(outcome(await signed(change), root, sigstore.now)).toBe("bad_certificate_identity");
   });
 });
 
