@@ -5,6 +5,7 @@ import { ENCODING_CODES } from "@stemma/encoding";
 import { IN_TOTO_CODES } from "@stemma/in-toto";
 import { LINEAGE_CODES } from "@stemma/lineage";
 import { OCI_CODES } from "@stemma/oci";
+import { SIGSTORE_CODES } from "@stemma/sigstore";
 import { TUF_CODES } from "@stemma/tuf";
 import {
   isDomainName,
@@ -26,6 +27,7 @@ describe("codes", () => {
     ...CRYPTO_CODES,
     ...TUF_CODES,
     ...IN_TOTO_CODES,
+    ...SIGSTORE_CODES,
     ...LINEAGE_CODES,
     ...CLIENT_CODES,
     ...OCI_CODES,
