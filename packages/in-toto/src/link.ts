@@ -29,13 +29,11 @@ export function readLink(envelope: Envelope, limits: InTotoLimits = DEFAULT_LIMI
   checkPayloadType(envelope, "link");
   const name = asString(member(payload, "name", "The link"), "The link's name");
   checkStepName(name, "The link's name");
-  const command = payload.get("command");
+  // Go writes null for a command that there is none of.
+  const command = asArray(payload.get("command") ?? [], "The link's command");
   return {
     name,
-    command:
-      command === undefined
-        ? []
-        : asArray(command, "The link's command").map((word) => asString(word, "Every word of the command")),
+    command: command.map((word) => asString(word, "Every word of the command")),
     materials: readArtifacts(member(payload, "materials", "The link"), "materials", limits),
     products: readArtifacts(member(payload, "products", "The link"), "products", limits),
     byproducts: asObject(payload.get("byproducts") ?? NOTHING, "The link's byproducts"),

@@ -1,12 +1,19 @@
+import { createPrivateKey, sign } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
-import { decodeUtf8, type JsonObject, utf8 } from "@stemma/encoding";
+import { generatePrivateKey, publicKeyFromObject, type Signer, signerFromPem } from "@stemma/crypto";
+import { decodeUtf8, type JsonObject, type JsonValue, utf8 } from "@stemma/encoding";
+import { DURING, type MadeCertificate, makeCertificate } from "../../crypto/test/support/certificates.ts";
 import {
   type ArtifactType,
   addSignatures,
   applyRules,
   checkLayoutForPublish,
   DEFAULT_LIMITS,
+  type EnvelopeFormat,
+  type LayoutRequest,
+  type Link,
+  type LinkContent,
   Meter,
   parseRule,
   readEnvelope,
@@ -18,7 +25,11 @@ import {
   writeLink,
 } from "../src/index.ts";
 import { artifacts, digestOf, EXPIRES, hashOf, layout, link, NOW, owners, step } from "./support/chain.ts";
+import { rawLayout, signRaw } from "./support/documents.ts";
 import { alice, bob, build, chain, good, olga, oscar, verify, verifyChain, why } from "./support/release.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: tests reach into documents at will.
+type Loose = any;
 
 /** A row of the section "in-toto" of docs/divergences.md, seen. */
 const seen: string[] = [];
@@ -173,11 +184,18 @@ row("I-16", "a DSSE signature needs no key id", async () => {
   expect(signers(utf8(JSON.stringify(document)))).toEqual([bob.publicKey.keyId]);
 });
 
-row("I-17", "either flavour of key id finds the key", async () => {
+row("I-17", "a key id of any flavour finds the key", async () => {
   const { keyId, legacyKeyId } = bob.publicKey;
   const text = decodeUtf8(await signLink(build, [bob])).replace(keyId, legacyKeyId);
   expect(text).toContain(legacyKeyId);
   expect(signers(utf8(text))).toEqual([keyId]);
+  const pem = signerFromPem(generatePrivateKey("ecdsa-p256"));
+  const python = decodeUtf8(await signLink(build, [pem])).replace(
+    pem.publicKey.keyId,
+    pem.publicKey.pemKeyId,
+  );
+  expect(python).toContain(pem.publicKey.pemKeyId);
+  expect(signersOf(readEnvelope(utf8(python)), owners(1, pem).keys)).toHaveLength(1);
 });
 
 row("I-18", "an artifact has a digest that means something", () => {
@@ -200,6 +218,201 @@ row("I-20", "an inspection that nobody asked to carry out denies, and is never r
   document.signed.inspect.push({ _type: "inspection", name: "look", run: ["true"] });
   const layoutEnvelope = await addSignatures(utf8(JSON.stringify(document)), [olga, oscar]);
   expect(why(verify([], { layoutEnvelope }))).toContain("unsupported_inspection look");
+});
+
+row("I-21", "integers beyond 2^53 are exact", async () => {
+  const payload: JsonObject = new Map(writeLink(build)).set("byproducts", new Map([["n", 2n ** 53n + 1n]]));
+  const text = decodeUtf8(await signPayload(payload, [alice], "metablock"));
+  expect(signers(utf8(text))).toEqual([alice.publicKey.keyId]);
+  expect(text).toContain("9007199254740993");
+  expect(signers(utf8(text.replace("9007199254740993", "9007199254740992")))).toEqual([]);
+});
+
+/** Changes a document of ours in plain JSON, signs it again, and verifies it. */
+async function changed(
+  change: (layout: Loose) => void,
+  links: readonly (readonly [LinkContent, Signer])[] = singleLink,
+  changes: Partial<LayoutRequest> = {},
+): Promise<readonly string[]> {
+  const document = JSON.parse(decodeUtf8(await signLayout(single, [], "metablock")));
+  change(document.signed);
+  const layoutEnvelope = await addSignatures(utf8(JSON.stringify(document)), [olga, oscar]);
+  return why(await verifyChain(single, links, { layoutEnvelope, digest, ...changes }));
+}
+
+row("I-22", "a key of a layout need not name itself", async () => {
+  expect(
+    await changed((document) => {
+      delete document.keys[alice.publicKey.keyId].keyid;
+      delete document.keys[alice.publicKey.keyId].keyid_hash_algorithms;
+    }),
+  ).toEqual([]);
+});
+
+row("I-23", "a sublayout that is not satisfied does not harm other evidence", async () => {
+  const content = layout(step("build", [alice, bob]));
+  const sub = await signLayout(layout(step("inner", [bob])), [alice]);
+  const sound = await signLink(link("build", {}, { f: "1" }), [bob]);
+  const layoutEnvelope = await signLayout(content, [olga, oscar]);
+  expect(why(verify([sub], { layoutEnvelope, digest }))).toEqual(["sublayout_failed build"]);
+  expect(why(verify([sub, sound], { layoutEnvelope, digest }))).toEqual([]);
+});
+
+row("I-24", "a link is of the step that it names", async () => {
+  expect(why(await verifyChain(single, [[link("other", {}, { f: "1" }), alice]], { digest }))).toEqual([
+    "link_missing build",
+  ]);
+});
+
+row("I-25", "a member in other letters is another member", () => {
+  const read = readUnsigned({ products: { f: ONE }, Products: { g: ONE } })();
+  expect([...(read as Link).products.keys()]).toEqual(["f"]);
+});
+
+row("I-26", "a member twice is refused", () => {
+  const text =
+    '{"signatures":[],"signed":{"_type":"link","name":"s","name":"t","materials":{},"products":{}}}';
+  expect(() => readEnvelope(utf8(text))).toThrow(refusal("duplicate_member"));
+});
+
+row("I-27", "a wrong signature under a key id does not harm a right one", async () => {
+  for (const format of ["metablock", "dsse"] as const) {
+    const document = JSON.parse(decodeUtf8(await signLink(build, [alice], format)));
+    const [right] = document.signatures;
+    const wrong = { ...right, sig: format === "dsse" ? "AAAA" : "00".repeat(64) };
+    for (const signatures of [
+      [wrong, right],
+      [right, wrong],
+    ]) {
+      expect(signers(utf8(JSON.stringify({ ...document, signatures })))).toEqual([alice.publicKey.keyId]);
+    }
+  }
+});
+
+row("I-28", "a signature in upper-case hex is refused", async () => {
+  const document = JSON.parse(decodeUtf8(await signLink(build, [alice], "metablock")));
+  document.signatures[0].sig = document.signatures[0].sig.toUpperCase();
+  expect(() => readEnvelope(utf8(JSON.stringify(document)))).toThrow(refusal("bad_encoding"));
+});
+
+row("I-29", "an ECDSA signature may be r and s", async () => {
+  const key = createPrivateKey(generatePrivateKey("ecdsa-p256"));
+  const publicKey = publicKeyFromObject(key);
+  for (const dsaEncoding of ["ieee-p1363", "der"] as const) {
+    const signer = {
+      publicKey,
+      sign: async (message: Uint8Array) => new Uint8Array(sign("sha256", message, { key, dsaEncoding })),
+    };
+    const envelope = readEnvelope(await signLink(build, [signer]));
+    expect(signersOf(envelope, owners(1, signer).keys)).toHaveLength(1);
+  }
+});
+
+row("I-30", "a key of an unknown type that no step needs does no harm", async () => {
+  const add = (document: Loose): void => {
+    document.keys.ab = { keytype: "lattice", scheme: "lattice", keyval: { public: "00" } };
+  };
+  expect(await changed(add)).toEqual([]);
+});
+
+row("I-31", "doubled braces are one, and formats are refused", async () => {
+  const content = (pattern: string) =>
+    layout(
+      step("build", [alice], {
+        expectedProducts: [
+          ["ALLOW", pattern],
+          ["DISALLOW", "*"],
+        ],
+      }),
+    );
+  const parameters = new Map([["NAME", "f"]]);
+  const given = (pattern: string, name: string) =>
+    verifyChain(content(pattern), [[link("build", {}, { [name]: "1" }), alice]], { digest, parameters });
+  expect(why(await given("{{f}}", "{f}"))).toEqual([]);
+  expect(why(await given("{NAME:>3}", "f"))).toEqual(["unknown_parameter"]);
+});
+
+row("I-32", "two steps of one name are refused", async () => {
+  expect(await changed((document) => document.steps.push(document.steps[0]))).toEqual(["duplicate_name"]);
+});
+
+row("I-33", "a private key in a layout is refused", async () => {
+  const expose = (document: Loose): void => {
+    document.keys[alice.publicKey.keyId].keyval.private = "00".repeat(32);
+  };
+  expect(await changed(expose)).toEqual(["private_key_exposed"]);
+});
+
+row("I-34", "a step named by a path is refused", async () => {
+  expect(await changed((document) => Object.assign(document.steps[0], { name: "a/b" }))).toEqual([
+    "bad_name",
+  ]);
+});
+
+row("I-35", "what may be empty may be left out", async () => {
+  const payload: Map<string, JsonValue> = new Map(writeLink(link("build", {}, { f: "1" })));
+  for (const name of ["environment", "byproducts", "command"]) payload.delete(name);
+  const bytes = await signPayload(payload, [alice], "metablock");
+  const layoutEnvelope = await signLayout(single, [olga, oscar]);
+  expect(why(verify([bytes], { layoutEnvelope, digest }))).toEqual([]);
+  expect(
+    await changed((document) => {
+      for (const name of ["readme", "inspect"]) delete document[name];
+      for (const name of ["expected_materials", "expected_products", "expected_command"])
+        delete document.steps[0][name];
+    }),
+  ).toEqual([]);
+});
+
+row("I-36", "null is an empty list", async () => {
+  const none = { expected_materials: null, expected_products: null, expected_command: null };
+  expect(await changed((document) => Object.assign(document.steps[0], none))).toEqual([]);
+  expect((readUnsigned({ command: null, byproducts: null, environment: null })() as Link).command).toEqual(
+    [],
+  );
+});
+
+row("I-37", "MATCH compares with materials or products, and with nothing else", () => {
+  expect(() => fails(["MATCH f WITH BYPRODUCTS FROM other"], { f: "1" })).toThrow(refusal("bad_rule"));
+});
+
+row("I-38", "an expiry has no fraction of a second", async () => {
+  expect(
+    await changed((document) => {
+      document.expires = "2040-01-01T00:00:00.5Z";
+    }),
+  ).toEqual(["bad_expires"]);
+});
+
+const root = makeCertificate({ subject: { commonName: "Root" }, ca: true });
+const otherRoot = makeCertificate({ subject: { commonName: "Other" }, ca: true });
+const holder = makeCertificate({ subject: { commonName: "holder" }, issuer: root });
+
+/** A layout whose step is carried out by whoever holds a certificate of these roots; its link by the holder. */
+async function byCertificate(roots: readonly string[], format: EnvelopeFormat, legacy: boolean) {
+  const authority = ({ pem }: MadeCertificate) => ({ keyval: { certificate: pem } });
+  const document = rawLayout([], [{ name: "build", cert_constraints: [{ common_name: "holder", roots }] }], {
+    rootcas: { root: authority(root), other: authority(otherRoot) },
+  });
+  const signer = holder.signer();
+  const { keyId, legacyKeyId } = signer.publicKey;
+  const envelope = JSON.parse(decodeUtf8(await signLink(link("build", {}, { f: "1" }), [signer], format)));
+  Object.assign(envelope.signatures[0], { cert: holder.pem, keyid: legacy ? legacyKeyId : keyId });
+  const layoutEnvelope = await signRaw(document, [olga, oscar]);
+  return why(verify([utf8(JSON.stringify(envelope))], { layoutEnvelope, digest, time: DURING }));
+}
+
+row("I-39", "a step can be left to one of two authorities", async () => {
+  for (const roots of [["root"], ["root", "other"], ["*"]]) {
+    expect(await byCertificate(roots, "metablock", true)).toEqual([]);
+  }
+  expect(await byCertificate(["other"], "metablock", true)).toEqual(["certificate_constraint_unmet build"]);
+});
+
+row("I-40", "a certificate counts in DSSE too, and under either key id", async () => {
+  for (const format of ["metablock", "dsse"] as const) {
+    for (const legacy of [true, false]) expect(await byCertificate(["root"], format, legacy)).toEqual([]);
+  }
 });
 
 test("docs/divergences.md, section in-toto, has exactly these rows", () => {
