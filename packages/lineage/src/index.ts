@@ -24,7 +24,9 @@ export {
   readRecord,
   recordTarget,
 } from "./record.ts";
+export type { Trial } from "./trial.ts";
+export { TRIAL_TYPE } from "./trial.ts";
 export type { Freshness, RoleFreshness, Verdict } from "./verdict.ts";
 export { VERDICT_TYPE } from "./verdict.ts";
-export type { VerifyRequest } from "./verify.ts";
-export { verifyArtifact, verifyFromRoot } from "./verify.ts";
+export type { OwnedLayout, VerifyRequest } from "./verify.ts";
+export { tryFromRoot, verifyArtifact, verifyFromRoot } from "./verify.ts";

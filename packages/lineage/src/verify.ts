@@ -37,6 +37,7 @@ import {
   trustedRootPath,
 } from "./project.ts";
 import { type ArtifactRecord, MAX_EVIDENCE_BYTES, readRecord } from "./record.ts";
+import { type Trial, trialOf } from "./trial.ts";
 import { type Freshness, type RoleFreshness, VERDICT_TYPE, type Verdict } from "./verdict.ts";
 
 /** What is asked. */
@@ -57,7 +58,30 @@ type Work<T> = Generator<Effect, T, EffectAnswer>;
  * drivers keep the errors of their sources to themselves, because an unreachable source is no verdict.
  */
 export function* verifyFromRoot(pinnedRoot: Uint8Array, request: VerifyRequest, time: Date): Work<Verdict> {
-  const inquiry = new Inquiry(request, time, sha256(pinnedRoot));
+  return yield* fromRoot(pinnedRoot, new Inquiry(request, time, sha256(pinnedRoot)), time);
+}
+
+/** A layout, and whoever must have signed it. */
+export interface OwnedLayout {
+  readonly layoutEnvelope: Uint8Array;
+  readonly owners: Owners;
+}
+
+/**
+ * The same way from the root to the evidence, and a dry run at its end: by a draft in place of the published layout where
+ * one is given. What comes out is no verdict, because whoever gives a draft says who its owners are.
+ */
+export function* tryFromRoot(
+  pinnedRoot: Uint8Array,
+  request: VerifyRequest,
+  time: Date,
+  draft?: OwnedLayout,
+): Work<Trial> {
+  const inquiry = new Inquiry(request, time, sha256(pinnedRoot), draft);
+  return trialOf(yield* fromRoot(pinnedRoot, inquiry, time), draft !== undefined);
+}
+
+function* fromRoot(pinnedRoot: Uint8Array, inquiry: Inquiry, time: Date): Work<Verdict> {
   try {
     const trusted = TrustedMetadata.create(pinnedRoot, { time });
     inquiry.trusted = trusted;
@@ -84,6 +108,7 @@ class Inquiry {
   private readonly request: VerifyRequest;
   private readonly time: Date;
   private readonly pinnedRoot: Sha256Hex;
+  private readonly draft: OwnedLayout | undefined;
   private readonly reasons: Reason[] = [];
   private readonly warnings: Warning[] = [];
   private readonly roles: Metadata<Targets>[] = [];
@@ -91,10 +116,11 @@ class Inquiry {
   private record: ArtifactRecord | undefined;
   private lineage: LayoutVerdict | undefined;
 
-  constructor(request: VerifyRequest, time: Date, pinnedRoot: Sha256Hex) {
+  constructor(request: VerifyRequest, time: Date, pinnedRoot: Sha256Hex, draft?: OwnedLayout) {
     this.request = request;
     this.time = time;
     this.pinnedRoot = pinnedRoot;
+    this.draft = draft;
   }
 
   *run(): Work<Verdict> {
@@ -103,18 +129,12 @@ class Inquiry {
       if (trusted === undefined) throw new TypeError("The inquiry has no trusted metadata.");
       const project = asProjectName(request.project);
       const owners = yield* this.projectRole(trusted, project);
-      const layout = yield* this.projectFile(trusted, project, layoutPath(project));
-      if (layout === undefined) {
-        throw new LineageError(
-          "layout_missing",
-          `The project ${project} has published no layout, so nothing says how its artifacts are made.`,
-        );
-      }
+      const layout = this.draft ?? (yield* this.publishedLayout(trusted, project, owners));
       const trustedRoot = yield* this.trustedRoot(trusted, project);
       yield* this.checkRevocations(trusted, project);
       const record = yield* this.findRecord(trusted, project);
       const evidence = yield* this.fetchEvidence(record);
-      this.judge(owners, layout, trustedRoot, evidence);
+      this.judge(layout, trustedRoot, evidence);
     } catch (error) {
       return this.deny(error);
     }
@@ -137,6 +157,17 @@ class Inquiry {
       }),
     );
     return { keys, threshold: role.threshold };
+  }
+
+  private *publishedLayout(trusted: TrustedMetadata, project: string, owners: Owners): Work<OwnedLayout> {
+    const layoutEnvelope = yield* this.projectFile(trusted, project, layoutPath(project));
+    if (layoutEnvelope === undefined) {
+      throw new LineageError(
+        "layout_missing",
+        `The project ${project} has published no layout, so nothing says how its artifacts are made.`,
+      );
+    }
+    return { layoutEnvelope, owners };
   }
 
   /** The bytes of a file that the project's role lists; undefined when it lists none of that name. */
@@ -233,14 +264,13 @@ class Inquiry {
   }
 
   private judge(
-    owners: Owners,
-    layout: Uint8Array,
+    { layoutEnvelope, owners }: OwnedLayout,
     trustedRoot: Uint8Array | undefined,
     evidence: ReadonlyMap<Sha256Hex, Uint8Array>,
   ): void {
     const { digest, parameters, inspect } = this.request;
     const lineage = verifyLayout({
-      layoutEnvelope: layout,
+      layoutEnvelope,
       owners,
       evidence,
       digest,
