@@ -1,8 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { asyncSource, BundleRecorder, drive } from "@stemma/client";
 import { generatePrivateKey, type PublicKey, signerFromPem } from "@stemma/crypto";
 import { toPlain } from "@stemma/encoding";
 import { type LayoutContent, type StepContent, signLayout, writeLayout } from "@stemma/in-toto";
+import { type Trial, verifyFromRoot } from "@stemma/lineage";
 import { DomainFixture, days } from "../../../test/support/domain.ts";
 import { Desk } from "./support/command-line.ts";
 
@@ -326,4 +328,101 @@ describe("graph", () => {
       }
     }
   });
+});
+
+describe("try", () => {
+  let domain: DomainFixture;
+  beforeEach(async () => {
+    domain = await DomainFixture.create();
+    await writeFile(desk.path("root.json"), domain.root);
+    const recorder = new BundleRecorder(asyncSource(domain.source));
+    const request = { digest: domain.digest, project: domain.project };
+    await drive(verifyFromRoot(domain.root, request, domain.now), recorder.source);
+    await writeFile(desk.path("app.bundle"), recorder.write());
+  });
+
+  /** Tries a layout by the bundle of the fixture's artifact. */
+  function attempt(expected: number, ...more: readonly string[]): Promise<Trial> {
+    return desk.json<Trial>(["layout", "try", ...args(), ...more], expected);
+  }
+  const args = () => [
+    ...[domain.digest, "--project", "app", "--root", "root.json", "--bundle", "app.bundle"],
+    ...["--at", domain.now.toISOString()],
+  ];
+
+  /** A draft on disk, signed by nobody: the fixture's layout with other rules for one step. */
+  async function draft(step: number, change: Partial<StepContent>): Promise<string> {
+    const layout = domain.layout();
+    const steps = layout.steps.map((one, index) => (index === step ? { ...one, ...change } : one));
+    await writeFile(desk.path("draft.json"), JSON.stringify(toPlain(writeLayout({ ...layout, steps }))));
+    return "draft.json";
+  }
+
+  test("shows what each rule of the published layout took and left", async () => {
+    expect(await attempt(0)).toMatchObject({ satisfied: true, draft: false, digest: domain.digest });
+    const said = await desk.stemma(["layout", "try", ...args()]);
+    expect(said).toMatchObject({ code: 0, stderr: "" });
+    const key = short(domain.functionaries.build.publicKey);
+    expect(said.stdout).toContain(`
+Step build: 1 of 1 signature
+  signed by key ${key}
+`);
+    expect(said.stdout).toContain(`
+  1 material: src/main.ts
+    MATCH * WITH PRODUCTS FROM source             takes src/main.ts; leaves nothing
+    DISALLOW *                                    takes nothing; leaves nothing
+  1 product: dist/stemma.mjs
+    CREATE dist/*                                 takes dist/stemma.mjs; leaves nothing
+    ALLOW src/*                                   takes nothing; leaves nothing
+    DISALLOW *                                    takes nothing; leaves nothing
+`);
+  });
+
+  test("tries a draft, and never calls it allowed", async () => {
+    const file = await draft(1, {
+      expectedProducts: words("REQUIRE dist/stemma.mjs", "CREATE *", "DISALLOW *"),
+    });
+    expect(await attempt(0, "--layout", file)).toMatchObject({ satisfied: true, draft: true, file });
+    const { stdout } = await desk.stemma(["layout", "try", ...args(), "--layout", file]);
+    expect(stdout).toMatch(/^SATISFIED/);
+    expect(stdout).toContain("A trial of a draft: whether the project's owners signed it was not looked at");
+    expect(stdout).not.toMatch(/\ballow/i);
+  });
+
+  test("says why a draft does not hold, with what was expected and found", async () => {
+    const file = await draft(2, {
+      expectedMaterials: words("MATCH dist/* WITH PRODUCTS FROM source", "DISALLOW *"),
+    });
+    expect(await attempt(1, "--layout", file)).toMatchObject({
+      satisfied: false,
+      reasons: [{ code: "rule_failed", step: "package", ruleList: "materials", ruleIndex: 1 }],
+    });
+    const { stdout } = await desk.stemma(["layout", "try", ...args(), "--layout", file]);
+    expect(stdout).toMatch(/^NOT SATISFIED/);
+    expect(stdout).toContain("    expected  nothing of that name or digest\n    found     sha256:");
+    expect(stdout).toContain(`
+    MATCH dist/* WITH PRODUCTS FROM source        takes nothing; leaves dist/stemma.mjs
+    DISALLOW *                                    fails for dist/stemma.mjs
+`);
+  });
+
+  test("says what evidence was set aside, and why", async () => {
+    const file = await draft(1, { functionaries: [alice] });
+    expect(await attempt(1, "--layout", file)).toMatchObject({
+      satisfied: false,
+      reasons: [{ code: "functionary_not_authorized", step: "build" }],
+    });
+    const { stdout } = await desk.stemma(["layout", "try", ...args(), "--layout", file]);
+    expect(stdout).toContain("Step build: 0 of 1 signature (not enough)");
+    expect(stdout).toContain("Rules are tried once there is evidence for every step.");
+    expect(stdout).toMatch(
+      /Evidence that was set aside\n {2}[0-9a-f]{12}, step build: .*\(functionary_not_authorized\)/,
+    );
+  });
+
+  test("cannot tell where the source cannot be reached", async () => {
+    const [digest = ""] = args();
+    const online = ["layout", "try", digest, "--project", "app", "--root", "root.json", "--domain", "d"];
+    expect(await desk.json([...online, "--server", "http://127.0.0.1:9"], 3)).toHaveProperty("error.code");
+  }, 20_000);
 });

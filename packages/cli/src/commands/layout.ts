@@ -12,6 +12,7 @@ import { nextProject } from "../project-file.ts";
 import { openDomain, type TrustOptions } from "../trust.ts";
 import { addLintCommand, findingLines } from "./layout-lint.ts";
 import { addExplainCommand, addGraphCommand } from "./layout-look.ts";
+import { addTryCommand } from "./layout-try.ts";
 import { signAndOpen } from "./project.ts";
 
 /** `stemma layout`: what a project's owners demand of the making of its artifacts. */
@@ -21,6 +22,7 @@ export function addLayoutCommands(program: Command): void {
   addLintCommand(layout);
   addExplainCommand(layout);
   addGraphCommand(layout);
+  addTryCommand(layout);
 
   const publish = withSigner(
     withRoot(

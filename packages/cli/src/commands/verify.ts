@@ -1,15 +1,4 @@
-import {
-  asyncSource,
-  type Bundle,
-  bundleSource,
-  type Cache,
-  Client,
-  directorySource,
-  drive,
-  MAX_BUNDLE_BYTES,
-  readBundle,
-  type Source,
-} from "@stemma/client";
+import { Client, drive } from "@stemma/client";
 import { sha256 } from "@stemma/crypto";
 import { type Digest, recordPath, StemmaError } from "@stemma/encoding";
 import { asProjectName, readRecord, VERDICT_TYPE, type Verdict } from "@stemma/lineage";
@@ -17,11 +6,11 @@ import { findTarget, TrustedMetadata } from "@stemma/tuf";
 import type { Command } from "commander";
 import { act, collect, leaf, withDomain, withRoot } from "../command.ts";
 import { CliError } from "../error.ts";
-import { readInput } from "../files.ts";
+import { type Place, readParameters, type SourceOptions, sourceOf } from "../evidence-source.ts";
 import type { Outcome } from "../output.ts";
 import { findSubject, type SubjectOptions } from "../subject.ts";
 import { parseMoment } from "../time.ts";
-import { cacheFor, pinnedRoot, serverSource, type TrustOptions } from "../trust.ts";
+import { pinnedRoot, type TrustOptions } from "../trust.ts";
 import { verdictLines } from "../verdict-lines.ts";
 
 /** `stemma verify`: where does this come from, and may it be trusted? Exit code 0 allow, 1 deny, 3 cannot tell. */
@@ -44,10 +33,8 @@ export function addVerifyCommand(program: Command): void {
   act(verify, verifyCommand);
 }
 
-interface VerifyOptions extends TrustOptions, SubjectOptions {
+interface VerifyOptions extends TrustOptions, SubjectOptions, SourceOptions {
   readonly project?: string;
-  readonly bundle?: string;
-  readonly directory?: string;
   readonly at?: string;
   readonly param?: readonly string[];
 }
@@ -78,26 +65,6 @@ async function judge(options: VerifyOptions, inquiry: Inquiry): Promise<Verdict>
   if (typeof project !== "string") return project;
   const client = new Client({ root, ...place });
   return client.verify({ digest, project, parameters, ...(time === undefined ? {} : { time }) });
-}
-
-/** Where bytes come from, and what is remembered. None of the sources is believed. */
-interface Place {
-  readonly source: Source;
-  readonly cache?: Cache;
-}
-
-async function sourceOf(options: VerifyOptions, root: Uint8Array): Promise<Place> {
-  if (options.bundle !== undefined && options.directory !== undefined) {
-    throw new CliError("usage", "Give either --bundle or --directory.");
-  }
-  if (options.bundle !== undefined) {
-    const bundle: Bundle = readBundle(await readInput(options.bundle, MAX_BUNDLE_BYTES));
-    // A bundle holds for as long as its metadata does, however much newer a server's would be.
-    return { source: asyncSource(bundleSource(bundle)) };
-  }
-  const cache = cacheFor(root, options);
-  if (options.directory !== undefined) return { source: directorySource(options.directory), cache };
-  return { source: serverSource(options), cache };
 }
 
 /** The one project that the record claims; a denial where that is not to be found out. Throws `usage` for several. */
@@ -142,17 +109,4 @@ function denial(inquiry: Inquiry, time: Date, code: string, message: string): Ve
     record: undefined,
     lineage: undefined,
   };
-}
-
-function readParameters(given: readonly string[]): ReadonlyMap<string, string> {
-  const parameters = new Map<string, string>();
-  for (const text of given) {
-    const at = text.indexOf("=");
-    const name = text.slice(0, at);
-    if (at < 1 || parameters.has(name)) {
-      throw new CliError("usage", `--param ${text} must have the form name=value, each name once.`);
-    }
-    parameters.set(name, text.slice(at + 1));
-  }
-  return parameters;
 }
