@@ -50,6 +50,7 @@ export interface Envelope {
 
 /** A DSSE envelope whose payload may be anything (DSSE 1.0). */
 export interface DsseParts {
+  readonly format: "dsse";
   readonly payloadType: string;
   readonly body: Uint8Array;
   readonly message: Uint8Array;
@@ -117,7 +118,7 @@ export function openDsse(envelope: JsonObject, limits: InTotoLimits = DEFAULT_LI
   const text = asString(member(envelope, "payload", "The envelope"), "payload");
   const body = decodeBase64(text, { urlSafe: true });
   checkLimit(body.length, limits.payloadBytes, "The payload", "bytes");
-  return { payloadType, body, message: pae(payloadType, body), signatures };
+  return { format: "dsse", payloadType, body, message: pae(payloadType, body), signatures };
 }
 
 function readSignatures(

@@ -26,18 +26,18 @@ import { quote } from "./names.ts";
  * @param keys the keys allowed to sign, and no others
  */
 export function signersOf(
-  envelope: Pick<Envelope, "message" | "signatures">,
+  envelope: Pick<Envelope, "format" | "message" | "signatures">,
   keys: ReadonlyMap<KeyId, PublicKey>,
   limits: InTotoLimits = DEFAULT_LIMITS,
 ): readonly Functionary[] {
   const verify: Verify = (signature, key) => key.verify(envelope.message, signature.signature);
-  return [...signersByKey(envelope.signatures, keys, verify, limits).values()];
+  return [...signersByKey(envelope, keys, verify, limits).values()];
 }
 
 type Verify = (signature: EnvelopeSignature, key: PublicKey) => boolean;
 
 function signersByKey(
-  signatures: readonly EnvelopeSignature[],
+  { format, signatures }: Pick<Envelope, "format" | "signatures">,
   keys: ReadonlyMap<KeyId, PublicKey>,
   verify: Verify,
   limits: InTotoLimits,
@@ -48,12 +48,13 @@ function signersByKey(
   };
   let checks = limits.unlabelledChecks;
   for (const signature of signatures) {
-    if (signature.keyId !== undefined) {
-      const found = findKey(keys, signature.keyId);
-      if (found === undefined || signers.has(found.key.fingerprint)) continue;
-      if (verify(signature, found.key)) note(found.keyId, found.key);
+    const hinted = signature.keyId === undefined ? undefined : findKey(keys, signature.keyId);
+    if (hinted !== undefined) {
+      if (!signers.has(hinted.key.fingerprint) && verify(signature, hinted.key))
+        note(hinted.keyId, hinted.key);
       continue;
     }
+    if (format === "metablock") continue;
     for (const [keyId, key] of keys) {
       if (signers.has(key.fingerprint)) continue;
       if (checks === 0) break;
@@ -114,7 +115,7 @@ export function functionariesOf(
     }
   };
   const verify: Verify = (signature, key) => evidence.isSignedBy(signature, key);
-  const byKey = [...signersByKey(envelope.signatures, set.keys, verify, trust.limits).values()];
+  const byKey = [...signersByKey(envelope, set.keys, verify, trust.limits).values()];
   const byCertificate =
     set.constraints.length === 0
       ? []
