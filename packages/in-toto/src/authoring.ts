@@ -14,6 +14,7 @@ import {
   writeJson,
 } from "@stemma/encoding";
 import type { Scalar } from "./attribute-rule.ts";
+import { readAuthority } from "./authorities.ts";
 import { type EnvelopeFormat, PAYLOAD_TYPE, readEnvelope } from "./envelope.ts";
 import { PREDICATES_VERSION } from "./expected-predicate.ts";
 import { type KeylessIdentity, keylessKey } from "./functionaries.ts";
@@ -150,27 +151,31 @@ function keyOf(one: FunctionaryContent): { readonly keyId: KeyId; readonly json:
   return "issuer" in one ? keylessKey(one.issuer, one.identity) : { keyId: one.keyId, json: layoutKey(one) };
 }
 
-function writeConstraints({ constraints }: SigningContent): JsonValue | undefined {
-  return constraints?.map((constraint) =>
+/** Every attribute, because Go would write every one of them, and verifies a metablock only as it would write it. */
+function writeConstraints({ constraints = [] }: SigningContent): JsonValue | undefined {
+  if (constraints.length === 0) return undefined;
+  return constraints.map((constraint) =>
     jsonObject({
-      common_name: constraint.commonName,
-      dns_names: constraint.dnsNames,
-      emails: constraint.emails,
-      organizations: constraint.organizations,
-      roots: constraint.roots,
-      uris: constraint.uris,
+      common_name: constraint.commonName ?? "",
+      dns_names: constraint.dnsNames ?? [],
+      emails: constraint.emails ?? [],
+      organizations: constraint.organizations ?? [],
+      roots: constraint.roots ?? [],
+      uris: constraint.uris ?? [],
     }),
   );
 }
 
-function writeAuthorities(certificates: Readonly<Record<string, string>> | undefined): JsonValue | undefined {
-  if (certificates === undefined) return undefined;
-  return new Map(
-    Object.entries(certificates).map(([label, certificate]) => [
-      label,
-      jsonObject({ keyval: jsonObject({ certificate }) }),
-    ]),
-  );
+/** Key objects with a certificate, complete for the same reason. */
+function writeAuthorities(certificates: Readonly<Record<string, string>> = {}): JsonValue | undefined {
+  const authorities = Object.entries(certificates).map(([label, pem]): [string, JsonObject] => {
+    const certificate = jsonObject({ certificate: pem });
+    const { publicKey } = readAuthority(jsonObject({ keyval: certificate }), `The certificate ${label}`);
+    const key = publicKey.toJson();
+    const keyval = new Map([...asObject(key.get("keyval"), "keyval"), ...certificate]);
+    return [label, new Map([...jsonObject(keyMembers(label)), ...key, ["keyval", keyval] as const])];
+  });
+  return authorities.length === 0 ? undefined : new Map(authorities);
 }
 
 /**
@@ -178,8 +183,11 @@ function writeAuthorities(certificates: Readonly<Record<string, string>> | undef
  * keys have every member that Go would write.
  */
 function layoutKey(key: PublicKey): JsonObject {
-  const members = { keyid: key.keyId, keyid_hash_algorithms: ["sha256", "sha512"] };
-  return new Map([...jsonObject(members), ...key.toJson()]);
+  return new Map([...jsonObject(keyMembers(key.keyId)), ...key.toJson()]);
+}
+
+function keyMembers(keyId: string): Record<string, JsonValue> {
+  return { keyid: keyId, keyid_hash_algorithms: ["sha256", "sha512"] };
 }
 
 /** Writes a link and signs it. */

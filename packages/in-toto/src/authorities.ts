@@ -28,7 +28,8 @@ export function readAuthorities(payload: JsonObject, limits: InTotoLimits): Auth
   return { roots: read("rootcas"), intermediates: [...read("intermediatecas").values()] };
 }
 
-function readAuthority(value: JsonValue, where: string): Certificate {
+/** Reads one of them. Throws `bad_authority`, or `private_key_exposed`. */
+export function readAuthority(value: JsonValue, where: string): Certificate {
   const keyval = asObject(member(asObject(value, where), "keyval", where), `${where}.keyval`);
   if (keyval.get("private")) {
     throw new InTotoError("private_key_exposed", `${where} holds a private key; replace that key.`);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { toPlain } from "@stemma/encoding";
 import { makeCertificate } from "../../crypto/test/support/certificates.ts";
 import {
   assembleEnvelope,
@@ -67,6 +68,40 @@ describe("a layout is read as it was written", () => {
     expect(written.steps[0]?.constraints).toEqual([{ ...constraint, dnsNames: [], emails: [], uris: [] }]);
     expect([...written.authorities.roots.keys()]).toEqual(["root"]);
     expect(written.authorities.intermediates).toHaveLength(1);
+  });
+
+  test("with every member that Go would write, and so would look for in a metablock", () => {
+    const root = makeCertificate({ subject: { commonName: "Root" }, ca: true });
+    const document = toPlain(
+      writeLayout({
+        ...layout(step("build", [], { constraints: [{ roots: ["root"] }] })),
+        authorities: { roots: { root: root.pem }, intermediates: {} },
+      }),
+    );
+    expect(document).toMatchObject({
+      rootcas: {
+        root: {
+          keyid: "root",
+          keyid_hash_algorithms: ["sha256", "sha512"],
+          keytype: "ecdsa",
+          keyval: { certificate: root.pem, public: expect.stringContaining("BEGIN PUBLIC KEY") },
+          scheme: "ecdsa-sha2-nistp256",
+        },
+      },
+      steps: [
+        {
+          cert_constraints: [
+            { common_name: "", dns_names: [], emails: [], organizations: [], roots: ["root"], uris: [] },
+          ],
+        },
+      ],
+    });
+    expect(document).not.toHaveProperty("intermediatecas");
+  });
+
+  test("a certificate that is none is refused before anything is signed", () => {
+    const content = { ...layout(step("build", [alice])), authorities: { roots: { root: "PEM" } } };
+    expect(() => writeLayout(content)).toThrow(expect.objectContaining({ code: "bad_authority" }));
   });
 
   test("without any of these, none of their members is written", () => {
