@@ -16,7 +16,7 @@ import {
   utf8,
   writeJson,
 } from "@stemma/encoding";
-import { PAYLOAD_TYPE } from "@stemma/in-toto";
+import { PAYLOAD_TYPE, PREDICATES_VERSION } from "@stemma/in-toto";
 import { fileOf, type Keys, Maker } from "./in-toto-documents.ts";
 import {
   artifacts,
@@ -120,6 +120,7 @@ const good = link({}, { good: "1" });
 const bad = link({}, { bad: "1" });
 const IN_SUB = words("MATCH f IN sub WITH PRODUCTS FROM other", "DISALLOW *");
 const SUB_ABS = words("MATCH * IN sub WITH PRODUCTS FROM other", "DISALLOW *");
+const LINK_V03 = "https://in-toto.io/attestation/link/v0.3";
 const NAME = words("DISALLOW {NAME}");
 const unsignedSublayout: EvidencePlan = {
   step: "build",
@@ -405,6 +406,27 @@ export const DIVERGENCES: readonly Divergence[] = [
   row("I-40", "rra", "a certificate's signature under the modern key id", {
     ...byCertificate(["root"], ["root"]),
     ids: "modern",
+  }),
+  row("I-41", "rra", "a step that expects attestations", {
+    format: "dsse",
+    change: {
+      layout: (it, keys) => {
+        it.expected_predicates_version = PREDICATES_VERSION;
+        Object.assign(it.steps[0], {
+          pubkeys: [],
+          expected_predicates: [{ predicateType: LINK_V03, functionaries: [ALICE_ID(keys)], threshold: 1 }],
+        });
+      },
+      link: (it) => {
+        for (const name of Object.keys(it)) delete it[name];
+        Object.assign(it, {
+          _type: "https://in-toto.io/Statement/v1",
+          subject: [{ name: "f", digest: { sha256: hash("1") } }],
+          predicateType: LINK_V03,
+          predicate: { name: "build", materials: [] },
+        });
+      },
+    },
   }),
 ];
 

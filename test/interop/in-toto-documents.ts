@@ -1,13 +1,12 @@
 /** Stemma's side: makes what a plan asks for, spoils what anybody made, and verifies it. */
-import { X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   asKeyId,
+  type CertificateConstraint,
   type KeyId,
   type PublicKey,
-  publicKeyFromObject,
   publicKeyFromPem,
   type Signer,
   sha256,
@@ -89,6 +88,11 @@ export const fileOf = (step: string, keyId: string): string => `${step}.${keyId.
 const digestMaps = (digests: Digests): Map<string, Map<string, string>> =>
   new Map(Object.entries(digests).map(([name, values]) => [name, new Map(Object.entries(values))]));
 
+function constraintOf({ constraint }: CertificatePlan): Partial<CertificateConstraint> {
+  const { common_name: commonName, dns_names: dnsNames, ...others } = constraint as Loose;
+  return { commonName, dnsNames, ...others };
+}
+
 /** Makes every case of a plan, each in a folder of its own. */
 export class Maker {
   readonly #keys: Keys;
@@ -137,55 +141,31 @@ export class Maker {
     const steps = await Promise.all(
       plan.steps.map(async (step) => ({
         name: step.name,
-        // A step of certificates only is completed below.
         threshold: step.threshold,
         functionaries: await Promise.all(step.functionaries.map((name) => this.#keys.publicKey(name))),
         expectedMaterials: step.materials,
         expectedProducts: step.products,
         expectedCommand: step.command,
+        constraints: certificate?.step === step.name ? [constraintOf(certificate)] : [],
       })),
     );
-    const stand = await this.#keys.publicKey("mallory-ed25519");
-    const complete = steps.map((step) =>
-      step.functionaries.length === 0 ? { ...step, functionaries: [stand] } : step,
-    );
-    const payload = writeLayout({ expires: new Date(plan.expires), readme: plan.readme, steps: complete });
+    const payload = writeLayout({
+      expires: new Date(plan.expires),
+      readme: plan.readme,
+      steps,
+      authorities: {
+        roots: await this.#authorities(certificate?.roots ?? []),
+        intermediates: await this.#authorities(certificate?.intermediates ?? []),
+      },
+    });
     const text = this.#keys.relabel(decodeUtf8(writeJson(payload)), ids);
-    const document = JSON.parse(text);
-    if (certificate !== undefined) await this.#addCertificates(document, certificate, ids);
-    return asObject(fromPlain(document), "layout");
+    return asObject(parseJson(utf8(text)), "layout");
   }
 
-  /** As Go writes them: it verifies a metablock only when nothing is left out that it would write. */
-  async #addCertificates(document: Loose, plan: CertificatePlan, ids: Ids): Promise<void> {
-    const authorities = async (names: readonly string[]) =>
-      Object.fromEntries(
-        await Promise.all(
-          names.map(async (name) => {
-            const pem = await this.#keys.certificate(name);
-            const key = publicKeyFromObject(new X509Certificate(pem).publicKey);
-            const { keytype, scheme, keyval } = JSON.parse(decodeUtf8(writeJson(key.toJson())));
-            return [
-              name,
-              {
-                keyid: name,
-                keyid_hash_algorithms: ["sha256", "sha512"],
-                keytype,
-                keyval: { ...keyval, certificate: pem },
-                scheme,
-              },
-            ];
-          }),
-        ),
-      );
-    const stand = this.#keys.id("mallory-ed25519", ids);
-    delete document.keys[stand];
-    for (const step of document.steps) {
-      step.pubkeys = step.pubkeys.filter((id: string) => id !== stand);
-      if (step.name === plan.step) step.cert_constraints = [plan.constraint];
-    }
-    document.rootcas = await authorities(plan.roots);
-    if (plan.intermediates.length > 0) document.intermediatecas = await authorities(plan.intermediates);
+  async #authorities(names: readonly string[]): Promise<Record<string, string>> {
+    return Object.fromEntries(
+      await Promise.all(names.map(async (name) => [name, await this.#keys.certificate(name)] as const)),
+    );
   }
 
   async #sign(payload: JsonObject, format: Format, people: readonly string[], ids: Ids): Promise<Uint8Array> {

@@ -112,22 +112,26 @@ const short = (text: string): string => {
 
 /** Whether a side said what it had to say about what another made. */
 function judge(item: Case, maker: string, verifier: string, result: Result | undefined): void {
-  const not = item.without?.[`${maker} makes`] ?? item.without?.[`${verifier} verifies`];
   const title = `${maker} → ${verifier}: ${item.name}`;
-  if (not !== undefined) {
-    console.log(`--   ${title}: ${item.without?.[`${maker} makes`] === undefined ? verifier : maker} ${not}`);
+  const makes = item.without?.[`${maker} makes`];
+  const verifies = item.without?.[`${verifier} verifies`];
+  if (makes !== undefined || verifies !== undefined) {
+    console.log(`--   ${title}: ${makes === undefined ? verifier : maker} ${makes ?? verifies}`);
     return;
   }
   if (result === undefined) {
     say(false, `${title}: no answer`);
     return;
   }
-  const why = result.why === "" ? "" : ` (${short(result.why)})`;
+  const broken = item.broken?.[maker];
+  const expected = broken === undefined ? item.outcome : "refuses";
   const found = outcomeOf(result);
-  say(
-    found === item.outcome,
-    `${title}: ${found}${found === item.outcome ? "" : `, must be: ${item.outcome}`}${why}`,
-  );
+  const why = [
+    ...(broken === undefined ? [] : [`${maker} ${broken}`]),
+    ...(result.why === "" ? [] : [short(result.why)]),
+  ];
+  const reason = why.length === 0 ? "" : ` (${why.join(": ")})`;
+  say(found === expected, `${title}: ${found}${found === expected ? "" : `, must be: ${expected}`}${reason}`);
 }
 
 async function exchange(work: string, peer: Peer): Promise<void> {
@@ -154,10 +158,7 @@ async function exchange(work: string, peer: Peer): Promise<void> {
     const result = existsSync(path) ? await verify(path, item, stage.keys) : undefined;
     judge(item, peer.name, "stemma", result);
     // A case that they do not decide like this among themselves would prove nothing.
-    const self = byThemselves.get(item.name);
-    if (self !== undefined && item.without?.[`${peer.name} verifies`] === undefined) {
-      if (outcomeOf(self) !== item.outcome) judge(item, peer.name, peer.name, self);
-    }
+    if (byThemselves.has(item.name)) judge(item, peer.name, peer.name, byThemselves.get(item.name));
   }
 }
 

@@ -25,7 +25,7 @@ import {
   writeLink,
 } from "../src/index.ts";
 import { artifacts, digestOf, EXPIRES, hashOf, layout, link, NOW, owners, step } from "./support/chain.ts";
-import { rawLayout, signRaw } from "./support/documents.ts";
+import { about, idOf, rawLayout, signRaw, TYPES, testResult } from "./support/documents.ts";
 import { alice, bob, build, chain, good, olga, oscar, verify, verifyChain, why } from "./support/release.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests reach into documents at will.
@@ -413,6 +413,22 @@ row("I-40", "a certificate counts in DSSE too, and under either key id", async (
   for (const format of ["metablock", "dsse"] as const) {
     for (const legacy of [true, false]) expect(await byCertificate(["root"], format, legacy)).toEqual([]);
   }
+});
+
+row("I-41", "a step that expects attestations names nobody who could sign a link for it", async () => {
+  const expected = { predicateType: TYPES.test, functionaries: [idOf(alice)], threshold: 1 };
+  const document = rawLayout([alice], [{ name: "build", expected_predicates: [expected] }]);
+  const judge = async (change: object, evidence: Uint8Array) => {
+    const [first] = document.steps as readonly object[];
+    const layoutEnvelope = await signRaw({ ...document, steps: [{ ...first, ...change }] }, [olga, oscar]);
+    return why(verify([evidence], { layoutEnvelope, digest }));
+  };
+  const signed = await signLink(link("build", {}, { f: "1" }), [alice]);
+  const tested = await signRaw(testResult([about("f", "1")], "PASSED"), [alice]);
+  expect(await judge({}, tested)).toEqual([]);
+  expect(await judge({}, signed)).not.toEqual([]);
+  // With somebody to sign links, an implementation that does not know predicates would be satisfied by those.
+  expect(await judge({ pubkeys: [idOf(alice)] }, tested)).toEqual(["bad_expected_predicate"]);
 });
 
 test("docs/divergences.md, section in-toto, has exactly these rows", () => {
