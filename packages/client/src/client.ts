@@ -1,5 +1,6 @@
 import { sha256 } from "@stemma/crypto";
 import type { Digest, Sha256Hex } from "@stemma/encoding";
+import type { Inspector } from "@stemma/in-toto";
 import { type Verdict, type VerifyRequest, verifyArtifact, verifyFromRoot } from "@stemma/lineage";
 import { refresh, TrustedMetadata } from "@stemma/tuf";
 import { type Bundle, bundleSource } from "./bundle.ts";
@@ -14,6 +15,8 @@ export interface Question {
   readonly parameters?: ReadonlyMap<string, string>;
   /** The time as of which to verify; now unless told. */
   readonly time?: Date;
+  /** Carries out the inspections of layouts, without which they deny. */
+  readonly inspect?: Inspector;
 }
 
 /** What a client is made of. */
@@ -46,10 +49,12 @@ export class Client {
 
   /**
    * The verdict. Throws ClientError when the source cannot tell; that is neither allow nor deny. A question with a
-   * time of its own is answered from scratch.
+   * time or an inspector of its own is answered from scratch, and its answer is not kept.
    */
   async verify(question: Question): Promise<Verdict> {
-    if (question.time !== undefined) return this.verifyAt(question, question.time);
+    if (question.time !== undefined || question.inspect !== undefined) {
+      return this.verifyAt(question, question.time ?? new Date());
+    }
     const now = Date.now();
     const key = cacheKey(question);
     const fresh = this.current !== undefined && now - this.current.since < (this.options.maxAge ?? 60_000);
@@ -106,8 +111,13 @@ export function verifyBundle(
 }
 
 function request(question: Question): VerifyRequest {
-  const { digest, project, parameters } = question;
-  return parameters === undefined ? { digest, project } : { digest, project, parameters };
+  const { digest, project, parameters, inspect } = question;
+  return {
+    digest,
+    project,
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(inspect === undefined ? {} : { inspect }),
+  };
 }
 
 /** Names of projects and digests hold no newline; parameters are written as JSON, which escapes them. */
