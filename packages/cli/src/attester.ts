@@ -1,7 +1,8 @@
-import type { PublicKey, Signer } from "@stemma/crypto";
-import type { JsonObject } from "@stemma/encoding";
+import { type PublicKey, type Signer, withCertificate } from "@stemma/crypto";
+import { decodeUtf8, type JsonObject } from "@stemma/encoding";
 import { type EnvelopeFormat, signPayload } from "@stemma/in-toto";
 import { CliError } from "./error.ts";
+import { readInput } from "./files.ts";
 import { openSigner } from "./keys.ts";
 import type { PassphraseOptions } from "./passphrase.ts";
 import type { SigstoreOptions } from "./sigstore.ts";
@@ -10,6 +11,7 @@ import { short } from "./text.ts";
 /** Options of commands that sign what is true of an artifact. */
 export interface AttesterOptions extends PassphraseOptions, SigstoreOptions {
   readonly key?: readonly string[];
+  readonly certificate?: string;
   readonly bundle?: boolean;
   readonly keyless?: boolean;
 }
@@ -40,8 +42,11 @@ export interface Attester {
 export async function openAttester(options: AttesterOptions): Promise<Attester> {
   const paths = options.key ?? [];
   if (options.keyless === true) {
-    if (paths.length > 0 || options.bundle === true) {
-      throw new CliError("usage", "--keyless signs with an identity; leave out --key and --bundle.");
+    if (paths.length > 0 || options.bundle === true || options.certificate !== undefined) {
+      throw new CliError(
+        "usage",
+        "--keyless signs with an identity; leave out --key, --certificate and --bundle.",
+      );
     }
     const { openKeyless } = await sigstore();
     const sign = await openKeyless(options);
@@ -76,7 +81,7 @@ export async function openAttester(options: AttesterOptions): Promise<Attester> 
 /** Loaded when it is needed: no other command should wait for an HTTP client and its certificates. */
 const sigstore = () => import("./sigstore.ts");
 
-async function openSigners(paths: readonly string[], options: PassphraseOptions): Promise<Signer[]> {
+async function openSigners(paths: readonly string[], options: AttesterOptions): Promise<Signer[]> {
   if (paths.length === 0) throw new CliError("usage", "Say who signs: --key <file>, or --keyless.");
   const signers: Signer[] = [];
   const known = new Set<PublicKey["fingerprint"]>();
@@ -88,8 +93,21 @@ async function openSigners(paths: readonly string[], options: PassphraseOptions)
     known.add(signer.publicKey.fingerprint);
     signers.push(signer);
   }
-  return signers;
+  return options.certificate === undefined ? signers : [await certified(signers, options)];
 }
+
+/** An X.509 functionary signs with one key and shows its certificate, which a bundle has no place for. */
+async function certified(
+  [signer, second]: readonly Signer[],
+  { certificate = "", bundle }: AttesterOptions,
+): Promise<Signer> {
+  if (signer === undefined || second !== undefined || bundle === true) {
+    throw new CliError("usage", "--certificate goes with one --key, and without --bundle.");
+  }
+  return withCertificate(signer, decodeUtf8(await readInput(certificate, MAX_CERTIFICATE)));
+}
+
+const MAX_CERTIFICATE = 16_384;
 
 /** `key 0123456789ab`, or the identity, on one line. */
 export function signedByText(signedBy: readonly SignedBy[]): string {

@@ -46,6 +46,10 @@ export function withAttester(command: Command): Command {
       "--passphrase-file <file>",
       "file whose first line is the keys' passphrase (else STEMMA_PASSPHRASE, else asked on the terminal)",
     )
+    .option(
+      "--certificate <file>",
+      "PEM certificate of the one --key, for layouts that name functionaries by it",
+    )
     .option("--bundle", "write a Sigstore bundle, signed by the one --key")
     .option(
       "--keyless",

@@ -11,7 +11,13 @@ export { asKeyId } from "./key-id.ts";
 export type { KeyType, PublicKey } from "./public-key.ts";
 export { publicKeyFromObject, publicKeyFromPem, readPublicKey } from "./public-key.ts";
 export type { KeyKind, Signer } from "./signer.ts";
-export { encryptPrivateKey, generatePrivateKey, KEY_KINDS, signerFromPem } from "./signer.ts";
+export {
+  encryptPrivateKey,
+  generatePrivateKey,
+  KEY_KINDS,
+  signerFromPem,
+  withCertificate,
+} from "./signer.ts";
 export {
   checkPrivateFile,
   signerFromEnvironment,

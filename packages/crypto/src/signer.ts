@@ -5,6 +5,7 @@ import {
   type KeyObject,
   sign as nodeSign,
 } from "node:crypto";
+import { readCertificate } from "./certificate.ts";
 import { CryptoError } from "./error.ts";
 import { type PublicKey, publicKeyFromObject } from "./public-key.ts";
 
@@ -14,6 +15,8 @@ import { type PublicKey, publicKeyFromObject } from "./public-key.ts";
  */
 export interface Signer {
   readonly publicKey: PublicKey;
+  /** The PEM certificate that goes with the signatures of an X.509 functionary (`withCertificate`). */
+  readonly certificate?: string;
   /** The signature over exactly these bytes, in the form that `publicKey.verify` takes. */
   sign(message: Uint8Array): Promise<Uint8Array>;
 }
@@ -38,6 +41,18 @@ export function encryptPrivateKey(pem: string, passphrase: string, currentPassph
  */
 export function signerFromPem(pem: string, passphrase?: string): Signer {
   return new KeySigner(readPrivateKey(pem, passphrase));
+}
+
+/**
+ * The same signer, whose in-toto signatures come with a certificate: verifiers then ask who it vouches for. Throws
+ * `bad_certificate` when it cannot be read or is of another key.
+ */
+export function withCertificate(signer: Signer, pem: string): Signer {
+  const { publicKey } = readCertificate(pem, "The certificate");
+  if (publicKey.fingerprint !== signer.publicKey.fingerprint) {
+    throw new CryptoError("bad_certificate", "The certificate is of another key than the one that signs.");
+  }
+  return { publicKey: signer.publicKey, certificate: pem, sign: (message) => signer.sign(message) };
 }
 
 class KeySigner implements Signer {

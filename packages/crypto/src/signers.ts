@@ -5,6 +5,8 @@ import type { PublicKey } from "./public-key.ts";
 export interface SignatureEntry {
   readonly keyId: KeyId;
   readonly signature: Uint8Array;
+  /** The PEM certificate that an in-toto signature comes with. */
+  readonly certificate?: string;
 }
 
 /**

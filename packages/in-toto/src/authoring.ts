@@ -263,11 +263,15 @@ function signAll(message: Uint8Array, signers: readonly Signer[]): Promise<Signa
     signers.map(async (signer) => ({
       keyId: signer.publicKey.keyId,
       signature: await signer.sign(message),
+      ...(signer.certificate === undefined ? {} : { certificate: signer.certificate }),
     })),
   );
 }
 
-function writeSignature({ keyId, signature }: SignatureEntry, format: EnvelopeFormat): JsonObject {
+function writeSignature(
+  { keyId, signature, certificate }: SignatureEntry,
+  format: EnvelopeFormat,
+): JsonObject {
   const sig = format === "dsse" ? encodeBase64(signature) : encodeHex(signature);
-  return jsonObject({ keyid: keyId, sig });
+  return jsonObject({ keyid: keyId, sig, cert: certificate });
 }
