@@ -15,6 +15,7 @@ import { createHttpServer } from "./http/server.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { VERSION } from "./version.ts";
+import { GateThread } from "./write/gate-thread.ts";
 
 /** Everything that handlers work with. */
 export interface Context {
@@ -25,6 +26,7 @@ export interface Context {
   readonly publications: Publications;
   readonly domains: Domains;
   readonly histories: HistoryThread;
+  readonly gate: GateThread;
   /** The time as of which uploads are judged. */
   readonly clock: () => Date;
   /** True from the first moment of a shutdown. */
@@ -78,6 +80,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       publications,
       domains: new Domains(heads, files),
       histories: new HistoryThread(),
+      gate: new GateThread(),
       clock: overrides.clock ?? (() => new Date()),
       isDraining: () => draining,
       canary: () => canary,
@@ -108,6 +111,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
         stopping ??= stop(server, config, log).then(async () => {
           await canary?.stop();
           await context.histories.stop();
+          await context.gate.stop();
           await connection.close();
           await pool.end();
           log.info("stopped");

@@ -6,12 +6,9 @@ import { bundleFromJSON } from "@sigstore/bundle";
 import { getTrustedRoot } from "@sigstore/tuf";
 import { toSignedEntity, toTrustMaterial, Verifier } from "@sigstore/verify";
 import { readBundle, verifyBundle } from "@stemma/client";
-import { sha256 } from "@stemma/crypto";
-import { asObject, encodeBase64, fromPlain, parseDigest, utf8 } from "@stemma/encoding";
-import { keylessKey, PAYLOAD_TYPE, PREDICATES_VERSION, signPayload } from "@stemma/in-toto";
-import { layoutPath, TRUSTED_ROOT, trustedRootPath } from "@stemma/lineage";
-import { MockSigstore } from "../../../test/support/sigstore.ts";
-import type { People } from "./support/people.ts";
+import { encodeBase64, utf8 } from "@stemma/encoding";
+import { TRUSTED_ROOT, trustedRootPath } from "@stemma/lineage";
+import { DIGEST, Keyless } from "./support/keyless.ts";
 import { World } from "./support/world.ts";
 
 /*
@@ -20,87 +17,28 @@ import { World } from "./support/world.ts";
  */
 
 let world: World;
-let sigstore: MockSigstore;
+let keyless: Keyless;
 beforeAll(async () => {
-  [world, sigstore] = await Promise.all([World.start(), MockSigstore.create()]);
+  world = await World.start();
+  keyless = await Keyless.create(world);
 });
 afterAll(() => world.stop());
 
-const ARTIFACT = utf8("an artifact made in CI");
-const DIGEST = parseDigest(`sha256:${sha256(ARTIFACT)}`);
-const REVIEW = "https://example.com/review/v1";
-
-const statement = (sha256Hex: string = DIGEST.slice(7)): Uint8Array =>
-  utf8(
-    JSON.stringify({
-      _type: "https://in-toto.io/Statement/v1",
-      subject: [{ name: "app", digest: { sha256: sha256Hex } }],
-      predicateType: REVIEW,
-      predicate: { by: "a workflow" },
-    }),
-  );
-
-/** One step, attested by one Sigstore identity. */
-async function layout(people: People): Promise<Uint8Array> {
-  const { keyId, json } = keylessKey(sigstore.issuer, sigstore.identity);
-  const payload = fromPlain({
-    _type: "layout",
-    expires: "2034-12-31T00:00:00Z",
-    readme: "",
-    keys: { [keyId]: json },
-    inspect: [],
-    expected_predicates_version: PREDICATES_VERSION,
-    steps: [
-      {
-        _type: "step",
-        name: "build",
-        threshold: 1,
-        pubkeys: [],
-        expected_materials: [],
-        expected_products: [["ALLOW", "*"]],
-        expected_command: [],
-        expected_predicates: [{ predicateType: REVIEW, functionaries: [keyId], threshold: 1 }],
-      },
-    ],
-  });
-  return signPayload(asObject(payload, "layout"), people.owners);
-}
-
-/** A domain whose project expects keyless attestations, with the trusted root where `place` says. */
-async function createDomain(place: "domain" | "project" | "nowhere") {
-  const { name, people } = await world.createDomain({ project: false });
-  const trustedRoot = sigstore.trustedRoot();
-  const signed = await layout(people);
-  const files = new Map([[layoutPath("app"), signed]]);
-  if (place === "project") files.set(trustedRootPath("app"), trustedRoot);
-  const metadata = [await people.projectDocument(1, files)];
-  if (place === "domain") {
-    metadata.push(await people.targetsDocument(2, { files: new Map([[TRUSTED_ROOT, trustedRoot]]) }));
-  }
-  const reply = await world.post(`/v1/domains/${name}/metadata?wait=published`, {
-    metadata,
-    files: [signed, ...(place === "nowhere" ? [] : [trustedRoot])].map((bytes) => encodeBase64(bytes)),
-  });
-  expect(reply).toMatchObject({ status: 201 });
-  return { name, people };
-}
-
-const record = (domain: string, evidence: Uint8Array) =>
-  world.post(`/v1/domains/${domain}/artifacts/${DIGEST}?wait=published`, {
-    descriptor: { mediaType: "application/octet-stream", size: ARTIFACT.length },
-    project: "app",
-    evidence: [encodeBase64(evidence)],
-  });
-
 describe.each(["domain", "project"] as const)("with the trusted root of the %s", (place) => {
   test("a keyless attestation is recorded, verified by the service, and from the bundle with nothing but the root", async () => {
-    const { name } = await createDomain(place);
-    expect(await record(name, await sigstore.sign(statement(), PAYLOAD_TYPE))).toMatchObject({ status: 201 });
+    const { name } = await keyless.createDomain(place);
+    expect(await keyless.record(name, await keyless.sign())).toMatchObject({ status: 201 });
     const own = await world.get(`/v1/domains/${name}/artifacts/${DIGEST}/verify?project=app`);
     expect(own.json.verdict).toMatchObject({
       decision: "allow",
       lineage: {
-        steps: [{ functionaries: [{ kind: "sigstore", name: sigstore.identity, issuer: sigstore.issuer }] }],
+        steps: [
+          {
+            functionaries: [
+              { kind: "sigstore", name: keyless.sigstore.identity, issuer: keyless.sigstore.issuer },
+            ],
+          },
+        ],
       },
     });
     const bundle = await world.get(`/v1/domains/${name}/artifacts/${DIGEST}/bundle?project=app`);
@@ -111,41 +49,40 @@ describe.each(["domain", "project"] as const)("with the trusted root of the %s",
   });
 
   test("one by somebody else is not, nor one of another Sigstore", async () => {
-    const { name } = await createDomain(place);
-    const identity = `${sigstore.identity}-evil`;
-    expect(await record(name, await sigstore.sign(statement(), PAYLOAD_TYPE, { identity }))).toMatchObject({
+    const { name } = await keyless.createDomain(place);
+    const evil = await keyless.sign(undefined, `${keyless.sigstore.identity}-evil`);
+    expect(await keyless.record(name, evil)).toMatchObject({
       status: 403,
       json: { code: "functionary_not_authorized" },
     });
-    const other = await MockSigstore.create();
-    const foreign = await other.sign(statement(), PAYLOAD_TYPE);
-    expect((await record(name, foreign)).status).toBeGreaterThanOrEqual(400);
+    const other = await Keyless.create(world);
+    expect((await keyless.record(name, await other.sign())).status).toBeGreaterThanOrEqual(400);
     expect((await world.get(`/v1/domains/${name}/artifacts/${DIGEST}`)).status).toBe(404);
   });
 });
 
 test("without a trusted root nothing keyless is recorded, and the answer says what to do", async () => {
-  const { name } = await createDomain("nowhere");
-  expect(await record(name, await sigstore.sign(statement(), PAYLOAD_TYPE))).toMatchObject({
+  const { name } = await keyless.createDomain("nowhere");
+  expect(await keyless.record(name, await keyless.sign())).toMatchObject({
     status: 422,
     json: { code: "trusted_root_missing" },
   });
 });
 
 test("Sigstore's own client takes the trusted root from the domain, by TUF, and verifies with it", async () => {
-  const { name } = await createDomain("domain");
+  const { name } = await keyless.createDomain("domain");
   const folder = await mkdtemp(join(tmpdir(), "stemma-sigstore-"));
   try {
     const rootPath = join(folder, "root.json");
     await writeFile(rootPath, (await world.get(`/${name}/metadata/1.root.json`)).bytes);
     const mirrorURL = `${world.service.url}/${name}/metadata`;
     const trustedRoot = await getTrustedRoot({ mirrorURL, rootPath, cachePath: join(folder, "cache") });
-    const bundle = JSON.parse(Buffer.from(await sigstore.sign(statement(), PAYLOAD_TYPE)).toString("utf8"));
+    const bundle = JSON.parse(Buffer.from(await keyless.sign()).toString("utf8"));
     const material = toTrustMaterial(trustedRoot, () => {
       throw new Error("no keys");
     });
     const signer = new Verifier(material).verify(toSignedEntity(bundleFromJSON(bundle)));
-    expect(signer.identity?.subjectAlternativeName).toBe(sigstore.identity);
+    expect(signer.identity?.subjectAlternativeName).toBe(keyless.sigstore.identity);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,11 +1,10 @@
 import { ServiceError } from "@stemma/contract";
 import { sha256 } from "@stemma/crypto";
 import { decodeBase64, parseDigest, type Sha256Hex } from "@stemma/encoding";
-import { DEFAULT_LIMITS, Evidence, EvidenceGate, isExpired, type Layout, openLayout } from "@stemma/in-toto";
+import { isExpired, openLayout } from "@stemma/in-toto";
 import {
   type ArtifactRecord,
   checkRecord,
-  keylessVerifier,
   LineageError,
   layoutPath,
   MAX_EVIDENCE_BYTES,
@@ -22,6 +21,7 @@ import type { Handlers } from "../http/handler.ts";
 import { lookUp } from "../read/artifacts.ts";
 import { versionsOf } from "../read/versions.ts";
 import type { Context } from "../service.ts";
+import { admit, type Current } from "./admit.ts";
 import { delegationOf } from "./base.ts";
 import { answerChange } from "./outcome.ts";
 
@@ -76,35 +76,6 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
   };
 }
 
-/**
- * Refuses evidence that no functionary signed: of the layout, or of a sublayout that is offered with it or was recorded
- * before. What was recorded before is only read when something needs it.
- */
-async function admit(
-  { domains, clock }: Context,
-  { domain }: Published,
-  { layout, trustedRoot }: Current,
-  offered: ReadonlyMap<Sha256Hex, Uint8Array>,
-  before: ArtifactRecord | undefined,
-): Promise<void> {
-  const time = clock();
-  const keyless = trustedRoot === undefined ? undefined : keylessVerifier(trustedRoot, time);
-  const gate = new EvidenceGate(layout, { time, keyless, limits: DEFAULT_LIMITS });
-  const read = (items: ReadonlyMap<Sha256Hex, Uint8Array>): Evidence[] =>
-    [...items].map(([name, bytes]) => new Evidence(name, bytes, DEFAULT_LIMITS));
-  let refused = gate.offer(read(offered));
-  if (refused.length > 0 && before !== undefined) {
-    const recorded = await domains.files.evidences(
-      domain.id,
-      before.evidence.map(({ sha256: name }) => name),
-    );
-    gate.offer(read(recorded));
-    refused = gate.offer(refused.map(({ evidence }) => evidence));
-  }
-  const [first] = refused;
-  if (first !== undefined) throw first.refusal;
-}
-
 function decodeEvidence(text: string): Uint8Array {
   const bytes = decodeBase64(text);
   if (bytes.length === 0 || bytes.length > MAX_EVIDENCE_BYTES) {
@@ -118,13 +89,6 @@ function addsNothing(before: ArtifactRecord, merged: ArtifactRecord): boolean {
   return (
     before.evidence.length === merged.evidence.length && before.projects.length === merged.projects.length
   );
-}
-
-/** What the owners say at present. */
-interface Current {
-  readonly layout: Layout;
-  /** The Sigstore roots of the project, or else of the trust domain. */
-  readonly trustedRoot: Uint8Array | undefined;
 }
 
 /** Current layouts of projects, opened once for each version of the two roles that decide about them. */
@@ -173,7 +137,7 @@ class Layouts {
     const trustedRoot =
       (await this.#stored(published, metadata?.signed.targets.get(trustedRootPath(project)))) ??
       (await this.#stored(published, published.targets.signed.targets.get(TRUSTED_ROOT)));
-    const current = { layout, trustedRoot };
+    const current = { layout, layoutBytes: bytes, trustedRoot };
     this.#known.set(key, current, 1);
     return current;
   }

@@ -1,0 +1,96 @@
+import { Worker } from "node:worker_threads";
+import { ServiceError } from "@stemma/contract";
+import type { AnswerMessage, JobMessage } from "./serve-jobs.ts";
+
+export interface JobThreadOptions {
+  /** The module that the thread runs; it calls `serveJobs`. */
+  readonly module: URL;
+  /** What the thread does, for messages: "reads histories". */
+  readonly does: string;
+  /** Jobs that may be under way at a time; more are told to come again. */
+  readonly mostJobs: number;
+  /** What those are told. */
+  readonly busy: string;
+}
+
+/** Asks the thread one question of a job, and waits for its answer. */
+export type Ask<Question, Answer> = (question: Question) => Promise<Answer>;
+
+interface Waiting<Answer> {
+  resolve(answer: Answer): void;
+  reject(error: Error): void;
+}
+
+/**
+ * A thread for work that would keep everybody else waiting: started when it is first needed, and again when it has died.
+ * Whatever goes wrong in it is an Error of ours, never an answer.
+ */
+export class JobThread<Question, Answer> {
+  readonly #options: JobThreadOptions;
+  /** By the id of the job. */
+  readonly #waiting = new Map<number, Waiting<Answer>>();
+  #worker: Worker | undefined;
+  #ids = 0;
+  #jobs = 0;
+
+  constructor(options: JobThreadOptions) {
+    this.#options = options;
+  }
+
+  /** Does one job, in as many turns as it takes. Throws `too_busy`. */
+  async run<T>(work: (ask: Ask<Question, Answer>) => Promise<T>): Promise<T> {
+    const { mostJobs, busy } = this.#options;
+    if (this.#jobs >= mostJobs) throw new ServiceError("too_busy", busy);
+    this.#jobs += 1;
+    this.#ids += 1;
+    const id = this.#ids;
+    let asked: Worker | undefined;
+    try {
+      return await work((question) => {
+        const worker = this.#thread();
+        const begins = asked === undefined;
+        asked ??= worker;
+        return this.#ask(worker, { id, begins, question });
+      });
+    } finally {
+      this.#jobs -= 1;
+      if (asked !== undefined && asked === this.#worker) asked.postMessage({ id, ends: true });
+    }
+  }
+
+  /** Ends the thread, whatever it is at. */
+  async stop(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  #ask(worker: Worker, message: JobMessage<Question>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(message.id, { resolve, reject });
+      worker.postMessage(message);
+    });
+  }
+
+  #thread(): Worker {
+    if (this.#worker !== undefined) return this.#worker;
+    const { module, does } = this.#options;
+    const worker = new Worker(module, { resourceLimits: { maxOldGenerationSizeMb: 512 } });
+    worker.unref();
+    worker.on("message", (message: AnswerMessage<Answer>) => {
+      const job = this.#waiting.get(message.id);
+      this.#waiting.delete(message.id);
+      if ("failure" in message) job?.reject(new Error(`The thread that ${does} failed: ${message.failure}`));
+      else job?.resolve(message.answer);
+    });
+    const lost = (reason: string) => {
+      // The thread that has taken its place has nothing to do with this.
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      for (const { reject } of this.#waiting.values()) reject(new Error(reason));
+      this.#waiting.clear();
+    };
+    worker.on("error", (error) => lost(`The thread that ${does} died: ${error.message}`));
+    worker.on("exit", () => lost(`The thread that ${does} ended.`));
+    this.#worker = worker;
+    return worker;
+  }
+}

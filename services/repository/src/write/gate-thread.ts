@@ -1,0 +1,22 @@
+import { JobThread } from "../thread/job-thread.ts";
+import type { GateAnswer, GateQuestion } from "./gate-reader.ts";
+
+/** The thread that judges evidence with Sigstore bundles. */
+export class GateThread {
+  readonly #thread = new JobThread<GateQuestion, GateAnswer>({
+    module: new URL("./gate-reader.ts", import.meta.url),
+    does: "verifies Sigstore bundles",
+    // Each with the most bundles that there may be: together they take half of a request's time.
+    mostJobs: 16,
+    busy: "Many Sigstore bundles are being verified already; try again shortly.",
+  });
+
+  /** Throws `too_busy`. */
+  offer(question: GateQuestion): Promise<GateAnswer> {
+    return this.#thread.run((ask) => ask(question));
+  }
+
+  stop(): Promise<void> {
+    return this.#thread.stop();
+  }
+}

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { LIMITS } from "@stemma/contract";
+import { encodeBase64, utf8 } from "@stemma/encoding";
+import { DIGEST, Keyless, statement } from "./support/keyless.ts";
+import { World } from "./support/world.ts";
+
+/*
+ * A Sigstore bundle costs a hundred times what a signature by a key costs, and anybody may send some. Whoever asks for
+ * something else meanwhile is answered.
+ */
+
+let world: World;
+let keyless: Keyless;
+let domain: string;
+beforeAll(async () => {
+  world = await World.start();
+  keyless = await Keyless.create(world);
+  domain = (await keyless.createDomain("domain")).name;
+});
+afterAll(() => world.stop());
+
+/** Bundles of another statement than the one that was signed, which costs almost as much to find out as a good one. */
+async function garbage(count: number = LIMITS.bundlesPerUpload): Promise<readonly Uint8Array[]> {
+  const json = JSON.parse(Buffer.from(await keyless.sign()).toString());
+  json.dsseEnvelope.payload = encodeBase64(statement("somebody else"));
+  return Array.from({ length: count }, (_, index) => utf8(JSON.stringify(json) + " ".repeat(index)));
+}
+
+const recorded = async () => (await world.get(`/v1/domains/${domain}/artifacts/${DIGEST}`)).status;
+
+test("while bundles are verified, everybody else is answered", async () => {
+  const bundles = await garbage(LIMITS.bundlesPerUpload - 1);
+  const good = await keyless.sign();
+  const events: string[] = [];
+  const uploads = Array.from({ length: 8 }, async () => {
+    const reply = await keyless.record(domain, good, ...bundles);
+    events.push("upload");
+    return reply;
+  });
+  // The first of them is being verified by the time that the first answer is there.
+  for (let turn = 0; turn < 100; turn += 1) {
+    expect((await world.get(`/${domain}/metadata/timestamp.json`)).status).toBe(200);
+    events.push("timestamp");
+  }
+  const replies = await Promise.all(uploads);
+  expect(events.lastIndexOf("timestamp")).toBeLessThan(events.lastIndexOf("upload"));
+  // One item that is worth nothing is enough: nothing of the request is taken.
+  for (const { status, json } of replies) expect([status, json.code]).toEqual([422, "bad_log_entry"]);
+  expect(await recorded()).toBe(404);
+}, 60_000);
+
+test("a refusal keeps its words on its way out of the thread", async () => {
+  const identity = `${keyless.sigstore.identity}-evil`;
+  expect(await keyless.record(domain, await keyless.sign(undefined, identity))).toMatchObject({
+    status: 403,
+    json: {
+      code: "functionary_not_authorized",
+      detail: `The bundle is signed by "${identity}" of "${keyless.sigstore.issuer}"; expected "${keyless.sigstore.identity}" of "${keyless.sigstore.issuer}".`,
+    },
+  });
+});
+
+test("more bundles than a request may bring are refused, whatever they are", async () => {
+  const reply = await keyless.record(domain, ...(await garbage(LIMITS.bundlesPerUpload + 1)));
+  expect(reply).toMatchObject({
+    status: 422,
+    json: {
+      code: "limit_exceeded",
+      detail: "The request brings 33 Sigstore bundles; at most 32 are accepted at a time.",
+    },
+  });
+});
+
+test("a thread that ends takes no evidence with it: the fault is ours, is logged, and nothing is recorded", async () => {
+  const bundles = await garbage();
+  const upload = keyless.record(domain, ...bundles);
+  while ((await world.get("/livez")).status === 200) {
+    await world.service.context.gate.stop();
+    if (world.log.some(({ code }) => code === "internal_error")) break;
+  }
+  expect(await upload).toMatchObject({ status: 500, json: { code: "internal_error" } });
+  const line = world.log.find(({ code }) => code === "internal_error");
+  expect(line).toMatchObject({ level: "error", msg: "failed" });
+  expect(JSON.stringify(line)).toContain("The thread that verifies Sigstore bundles ended.");
+  expect(await recorded()).toBe(404);
+});
+
+test("good bundles are recorded by the next thread, many in one request", async () => {
+  const bundles = await Promise.all(
+    Array.from({ length: LIMITS.bundlesPerUpload }, (_, index) => keyless.sign(statement(`run ${index}`))),
+  );
+  expect(await keyless.record(domain, ...bundles)).toMatchObject({ status: 201 });
+  expect((await world.get(`/v1/domains/${domain}/artifacts/${DIGEST}`)).json.record.evidence).toHaveLength(
+    32,
+  );
+});
+
+test("more requests than the thread takes at a time are told to come again", async () => {
+  const bundles = await garbage(16);
+  const replies = await Promise.all(Array.from({ length: 24 }, () => keyless.record(domain, ...bundles)));
+  const codes = new Set(replies.map(({ json }) => json.code));
+  expect(codes).toEqual(new Set(["bad_log_entry", "too_busy"]));
+}, 60_000);

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { JobThread } from "../src/thread/job-thread.ts";
+
+let thread: JobThread<number | string, number>;
+beforeEach(() => {
+  thread = new JobThread({
+    module: new URL("./support/jobs.ts", import.meta.url),
+    does: "adds",
+    mostJobs: 2,
+    busy: "Two sums are being made already.",
+  });
+});
+afterEach(() => thread.stop());
+
+const one = (question: number | string) => thread.run((ask) => ask(question));
+
+test("a job remembers what it was told, and shares nothing with another", async () => {
+  const sum = () =>
+    thread.run(async (ask) => {
+      await ask(1);
+      await ask(2);
+      return ask(3);
+    });
+  expect(await Promise.all([sum(), sum()])).toEqual([6, 6]);
+});
+
+test("more jobs than there may be are told to come again, and what has ended makes room", async () => {
+  const [first, second, third] = [one(1), one(2), one(3)];
+  await expect(third).rejects.toMatchObject({
+    code: "too_busy",
+    message: "Two sums are being made already.",
+  });
+  expect(await Promise.all([first, second])).toEqual([1, 2]);
+  expect(await one(3)).toBe(3);
+});
+
+test("a fault in the thread is an error here, and the next job goes on", async () => {
+  await expect(one("throw")).rejects.toThrow(
+    /^The thread that adds failed: TypeError: a fault in the thread/,
+  );
+  expect(await one(1)).toBe(1);
+});
+
+test("with the thread all its jobs end, and the next one has a new thread", async () => {
+  const outcomes = await Promise.allSettled([one("exit"), one(2)]);
+  expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  expect(await one(1)).toBe(1);
+  await thread.run((ask) => ask("die"));
+  // It may take a moment until it is gone; then nothing of it is left.
+  await expect(
+    (async () => {
+      for (let turn = 0; turn < 1_000; turn += 1) await one(turn);
+    })(),
+  ).rejects.toThrow("The thread that adds died: nobody catches this");
+  expect(await one(1)).toBe(1);
+});
+
+test("a job whose thread has ended does not go on in another as if nothing had been said", async () => {
+  await expect(
+    thread.run(async (ask) => {
+      await ask(1);
+      await thread.stop();
+      return ask(2);
+    }),
+  ).rejects.toThrow("The job began in a thread that has ended.");
+});
