@@ -192,7 +192,7 @@ describe("refused uploads", () => {
     await refused(async () => publish([await people.targetsDocument(2, { roles })]), "tree_shape", 422);
   });
 
-  test("targets without artifacts, with artifacts first, or with files", async () => {
+  test("targets without artifacts, with artifacts first, or with a file that nobody sent", async () => {
     const roles = [...people.delegations()];
     const without = await people.targetsDocument(2, { roles: roles.slice(0, 1) });
     await refused(() => publish([without]), "tree_shape", 422);
@@ -203,7 +203,7 @@ describe("refused uploads", () => {
     ]);
     const payload = targetsPayload({ version: 2, expires: FAR, targets: files, delegations: { roles } });
     const bytes = encodeBase64(await signPayload(payload, people.targets));
-    await refused(() => publish([{ role: "targets", bytes }]), "tree_shape", 422);
+    await refused(() => publish([{ role: "targets", bytes }]), "target_file_missing", 422);
   });
 
   test("new owners without a version of the project that they have signed", async () => {
