@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import type { Command } from "commander";
@@ -51,6 +51,23 @@ describe.each(pages)("%s", (page) => {
   });
 });
 
+describe.each(readdirSync(join(root, "docs/ci")).map((name) => join("docs/ci", name)))("%s", (snippet) => {
+  const lines = textOf(snippet).split("\n");
+
+  test("shows commands with options that they have", () => {
+    const commands = lines
+      .map((line) => line.trim().replace(/^(?:- )?(?:run: )?/, ""))
+      .filter((line) => line.startsWith("stemma "));
+    expect(commands.length).toBeGreaterThan(3);
+    expect(commands.map(wordsOf).flatMap(faultsOf)).toEqual([]);
+  });
+
+  test("is shown in the guide, and indented as YAML is", () => {
+    expect(textOf("docs/guides/developer-and-ci.md")).toContain(`(../ci/${basename(snippet)})`);
+    expect(lines.filter((line) => line.includes("\t") || /^(?: {2})* \S/.test(line))).toEqual([]);
+  });
+});
+
 /** Lines of shell blocks, and whole commands in running text, that call `stemma`. */
 function commandsIn(text: string): string[][] {
   const blocks = [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap((match) => (match[1] ?? "").split("\n"));
@@ -61,7 +78,12 @@ function commandsIn(text: string): string[][] {
     .map((line) => line.replace(/\s+#.*$/, "").trim())
     .map((line) => line.replace(/^(?:STEMMA_\w+=\S+ )*(?:npm run stemma --|stemma)\s+/, "stemma "))
     .filter((line) => line.startsWith("stemma ") && !line.includes("..."))
-    .map((line) => [...line.matchAll(/"[^"]*"|\S+/g)].map((match) => match[0]).slice(1));
+    .map(wordsOf);
+}
+
+/** The words after `stemma`. */
+function wordsOf(line: string): string[] {
+  return [...line.matchAll(/"[^"]*"|\S+/g)].map((match) => match[0]).slice(1);
 }
 
 function faultsOf(words: readonly string[]): string[] {

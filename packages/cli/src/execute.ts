@@ -17,10 +17,19 @@ export interface ExecuteOptions {
   readonly keep: number;
   /** Where the command's standard output goes: ours, or the standard error when ours is for JSON. */
   readonly stdoutTo: "stdout" | "stderr";
+  /** Further variables of the environment that the command does not get. */
+  readonly withhold?: readonly string[];
 }
 
 /** Secrets that are ours: they do not travel into the command, whose output may be published. */
 const OURS = ["STEMMA_PASSPHRASE", "STEMMA_TOKEN"];
+
+/** What CI offers to whoever would sign as this job: a command that has it could sign anything as well. */
+export const JOB_IDENTITY: readonly string[] = [
+  "SIGSTORE_ID_TOKEN",
+  "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+  "ACTIONS_ID_TOKEN_REQUEST_URL",
+];
 
 /**
  * Runs a command with its arguments as they are, without a shell, and waits for it. Interrupts reach the command, and it
@@ -29,7 +38,7 @@ const OURS = ["STEMMA_PASSPHRASE", "STEMMA_TOKEN"];
 export function execute(command: readonly string[], options: ExecuteOptions): Promise<Execution> {
   const [program = "", ...args] = command;
   const env = { ...process.env };
-  for (const name of OURS) delete env[name];
+  for (const name of [...OURS, ...(options.withhold ?? [])]) delete env[name];
   const { keep } = options;
   const direct = options.stdoutTo === "stdout" ? ("inherit" as const) : 2;
   const child = spawn(program, args, {

@@ -242,6 +242,13 @@ describe("keyless", () => {
     );
   });
 
+  test("keeps the token from the command that is run", async () => {
+    const run = ["run", "--step", "build", "--products", "app.tgz", "--keyless", "-o", "x.json", "--"];
+    const env = { SIGSTORE_ID_TOKEN: token };
+    const command = ["sh", "-c", 'echo "seen:$SIGSTORE_ID_TOKEN:"'];
+    expect((await desk.stemma([...run, ...command], { env })).stdout).toContain("seen::");
+  });
+
   test("signs what a run made", async () => {
     const run = ["run", "--step", "build", "--products", "app.tgz", "--keyless"];
     const options = ["--identity-token-file", "token", "--format", "provenance", "--builder-id", ISSUER];

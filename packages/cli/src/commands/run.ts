@@ -20,7 +20,7 @@ import {
 } from "../attester.ts";
 import { act, leaf, withAttester } from "../command.ts";
 import { CliError } from "../error.ts";
-import { execute } from "../execute.ts";
+import { execute, JOB_IDENTITY } from "../execute.ts";
 import { readInput, writeOutput } from "../files.ts";
 import { note, type Outcome, progress, styled } from "../output.ts";
 import { plural } from "../text.ts";
@@ -98,6 +98,7 @@ async function runStep(options: RunOptions, command: readonly string[]): Promise
     workdir: options.workdir,
     keep: options.recordStreams === true ? KEPT_STREAM : 0,
     stdoutTo: options.json === true ? "stderr" : "stdout",
+    withhold: options.keyless === true ? JOB_IDENTITY : [],
   });
   if (execution.exitCode !== 0) return failed(options.step, execution.exitCode);
   const finishedOn = new Date();
