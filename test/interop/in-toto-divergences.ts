@@ -181,6 +181,10 @@ export const DIVERGENCES: readonly Divergence[] = [
     products: { "a*": "1" },
     rules: words("DISALLOW a\\*"),
   }),
+  row("I-08", "rar", "DISALLOW [-x], and there is x", {
+    products: { x: "1" },
+    rules: words("DISALLOW [-x]"),
+  }),
   row("I-09", "aar", "DISALLOW {NAME}, and no parameters", { rules: NAME }),
   row("I-09", "rar", "DISALLOW {NAME}, and another parameter", { rules: NAME, parameters: { OTHER: "x" } }),
   row("I-10", "rra", "one of two owners signed, by whom one is asked for", {

@@ -118,6 +118,7 @@ row("I-07", "an artifact like sub//abs is refused with a code", () => {
 row("I-08", "a backslash and an unclosed bracket are themselves", () => {
   expect(fails(["DISALLOW [ab"], { "[ab": "1" })).toBe(true);
   expect(fails(["DISALLOW a\\*"], { "a*": "1" })).toBe(false);
+  for (const set of ["[-x]", "[x-]", "[]x]"]) expect(fails([`DISALLOW ${set}`], { x: "1" })).toBe(true);
 });
 
 row("I-09", "a placeholder without a value is refused", async () => {

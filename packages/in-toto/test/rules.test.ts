@@ -230,6 +230,37 @@ describe("MATCH", () => {
 
   test("24 cases", () => expect(cases).toHaveLength(24));
 
+  /** The same names in several folders, on both sides: what tells one from the other is the prefix alone. */
+  const folders = Object.fromEntries(
+    ["", "in/", "out/", "out/deep/"].flatMap((folder) => [
+      [`${folder}one`, "1"],
+      [`${folder}oneself`, "2"],
+    ]),
+  );
+  test.each<readonly [string, readonly string[]]>([
+    ["MATCH one WITH MATERIALS FROM o", ["one"]],
+    ["MATCH one* WITH MATERIALS FROM o", ["one", "oneself"]],
+    ["MATCH one IN in WITH MATERIALS FROM o", ["in/one"]],
+    ["MATCH one* IN in/ WITH MATERIALS FROM o", ["in/one", "in/oneself"]],
+    ["MATCH one WITH MATERIALS IN out FROM o", ["one"]],
+    ["MATCH one* WITH MATERIALS IN out/ FROM o", ["one", "oneself"]],
+    ["MATCH one IN in WITH MATERIALS IN in FROM o", ["in/one"]],
+    ["MATCH one IN in WITH MATERIALS IN out/deep FROM o", ["in/one"]],
+    ["MATCH one* IN in WITH MATERIALS IN out/deep/ FROM o", ["in/one", "in/oneself"]],
+    [
+      "MATCH * IN out WITH MATERIALS IN out FROM o",
+      ["out/one", "out/oneself", "out/deep/one", "out/deep/oneself"],
+    ],
+    ["MATCH one IN out WITH MATERIALS IN out/deeper FROM o", []],
+    ["MATCH one IN in WITH MATERIALS IN in FROM nobody", []],
+    ["MATCH [!a-n]ne WITH MATERIALS FROM o", ["one"]],
+    ["MATCH [^a-n]ne WITH MATERIALS FROM o", []],
+    ["MATCH [^a-o]ne WITH MATERIALS FROM o", ["one"]],
+  ])("of the same names in several folders, %s takes %j", (rule, taken) => {
+    const here = item(folders, {});
+    expect(run("materials", [rule], here, { o: here }).trace[0]?.consumed).toEqual(taken);
+  });
+
   test.each(cases)("%s: %s", (_, rule, here, otherMaterials, otherProducts, left) => {
     const outcome = run("materials", [rule], item(here, {}), { o: item(otherMaterials, otherProducts) });
     expect(outcome.trace[0]?.left).toBe(left.length);
@@ -341,6 +372,41 @@ describe("the other rules", () => {
     ["products", ["ALLOW *", "DISALLOW *"]],
   ])("in %s, %j holds; what no rule speaks about is allowed", (list, rules) => {
     expect(run(list, rules, item(before, after)).failure).toBeUndefined();
+  });
+
+  /** What is no longer in the queue, or never was, is not taken, and does not fail. */
+  test.each<readonly [ArtifactType, string, Contents, Contents, readonly string[]]>([
+    ["materials", "DELETE f", { f: "1" }, {}, ["f"]],
+    ["materials", "DELETE *", { f: "1", g: "1" }, {}, ["f", "g"]],
+    ["products", "DELETE f", {}, { f: "1" }, []],
+    ["materials", "DELETE g", { f: "1" }, {}, []],
+    ["products", "CREATE *", {}, { f: "1", g: "1" }, ["f", "g"]],
+    ["materials", "CREATE f", { f: "1" }, {}, []],
+    ["products", "CREATE g", {}, { f: "1" }, []],
+    ["products", "MODIFY *", { f: "1", g: "1" }, { f: "2", g: "2" }, ["f", "g"]],
+    ["products", "MODIFY f", { f: "1" }, { f: "1" }, []],
+    ["products", "MODIFY f", {}, { f: "1" }, []],
+    ["products", "MODIFY g", { f: "1" }, { f: "2" }, []],
+    ["products", "ALLOW f*", {}, { f: "1", fg: "1", g: "1" }, ["f", "fg"]],
+    ["products", "ALLOW f", {}, {}, []],
+    ["products", "DISALLOW *", {}, {}, []],
+    ["products", "REQUIRE *", {}, { "*": "1" }, []],
+  ])("in %s, %s of %j to %j takes %j", (list, rule, materials, products, taken) => {
+    const here = item(materials, products);
+    const outcome = run(list, [rule], here);
+    expect(outcome.failure).toBeUndefined();
+    expect(outcome.trace[0]?.consumed).toEqual(taken);
+    if (taken.length > 0) {
+      expect(run(list, ["ALLOW *", rule], here).trace[1]?.consumed).toEqual([]);
+    }
+  });
+
+  test.each<readonly [ArtifactType, Contents, Contents]>([
+    ["materials", { "dir/f": "1" }, {}],
+    ["products", {}, { "dir/f": "1" }],
+  ])("in %s, what is in a folder is not allowed either", (list, materials, products) => {
+    const { failure } = run(list, ["ALLOW f", "DISALLOW *"], item(materials, products));
+    expect(failure?.artifacts).toEqual(["dir/f"]);
   });
 
   test("names like members of Object are names", () => {
