@@ -12,6 +12,7 @@ import { nextProject } from "../project-file.ts";
 import { openDomain, type TrustOptions } from "../trust.ts";
 import { addLintCommand, findingLines } from "./layout-lint.ts";
 import { addExplainCommand, addGraphCommand } from "./layout-look.ts";
+import { addNewCommand } from "./layout-new.ts";
 import { addTryCommand } from "./layout-try.ts";
 import { signAndOpen } from "./project.ts";
 
@@ -19,6 +20,7 @@ import { signAndOpen } from "./project.ts";
 export function addLayoutCommands(program: Command): void {
   const layout = program.command("layout").description("Write, check, publish and look at in-toto layouts");
 
+  addNewCommand(layout);
   addLintCommand(layout);
   addExplainCommand(layout);
   addGraphCommand(layout);
