@@ -312,7 +312,7 @@ describe("guided", () => {
   /** Node believes that the standard input is a terminal. */
   const terminal = { node: ["--import", "data:text/javascript,process.stdin.isTTY=true"] };
   const answer = (args: readonly string[], ...lines: readonly string[]) =>
-    desk.stemma(["layout", "new", ...args], { ...terminal, stdin: `${lines.join("\n")}\n` });
+    desk.stemma(["layout", "new", ...args], { ...terminal, input: `${lines.join("\n")}\n` });
 
   test("asks for everything, again for what cannot be, and writes what was answered", async () => {
     const said = await answer(
