@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import type { KeyId, PublicKey } from "@stemma/crypto";
+import { isKeyIdOf, type KeyId, type PublicKey } from "@stemma/crypto";
 import type { Role, RoleKeys } from "@stemma/tuf";
 import { CliError } from "./error.ts";
 import { readPublicKeyFile } from "./keys.ts";
@@ -31,7 +31,7 @@ export async function editKeys(name: string, before: RoleKeys, edit: KeyEdit): P
   let keys = [...before.keys];
   for (const text of edit.remove ?? []) {
     const wanted = await keyIdOf(text);
-    const kept = keys.filter((key) => key.keyId !== wanted && key.legacyKeyId !== wanted);
+    const kept = keys.filter((key) => !isKeyIdOf(wanted, key));
     if (kept.length === keys.length) throw new CliError("unknown_key", `${name} has no key ${text}.`);
     keys = kept;
   }

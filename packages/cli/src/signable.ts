@@ -1,4 +1,4 @@
-import type { KeyId, PublicKey, SignatureEntry, Signer } from "@stemma/crypto";
+import { isKeyIdOf, type KeyId, type PublicKey, type SignatureEntry, type Signer } from "@stemma/crypto";
 import {
   asArray,
   asObject,
@@ -11,18 +11,28 @@ import {
 import {
   addSignatures,
   assembleEnvelope,
+  checkPredicate,
+  type Envelope,
   type EnvelopeFormat,
+  payloadKind,
   readEnvelope,
   readLayout,
   readLink,
+  readStatement,
 } from "@stemma/in-toto";
 import { decodeRole, type Metadata } from "@stemma/tuf";
-import { type Description, describeLayout, describeLink, describeMetadata } from "./describe.ts";
+import {
+  type Description,
+  describeLayout,
+  describeLink,
+  describeMetadata,
+  describeStatement,
+} from "./describe.ts";
 import { CliError } from "./error.ts";
 
 /** A document on disk that can take one more signature. */
 export interface Signable {
-  readonly kind: "root" | "targets" | "layout" | "link";
+  readonly kind: "root" | "targets" | "layout" | "link" | "statement";
   readonly description: Description;
   /** The bytes that a signature covers. */
   readonly message: Uint8Array;
@@ -35,8 +45,8 @@ export interface Signable {
 }
 
 /**
- * Reads root or targets metadata, or an in-toto layout or link: in a metablock, in a DSSE envelope, or not yet in any
- * (then it is put into `format`). Throws TufError, InTotoError, EncodingError, and `not_signable`.
+ * Reads root or targets metadata, an in-toto layout or link (in a metablock, in a DSSE envelope, or not yet in any: then
+ * it is put into `format`), or a statement in its envelope. Throws TufError, InTotoError, EncodingError, `not_signable`.
  */
 export function readSignable(bytes: Uint8Array, now: Date, format: EnvelopeFormat = "dsse"): Signable {
   const document = asObject(parseJson(bytes), "The document");
@@ -45,10 +55,11 @@ export function readSignable(bytes: Uint8Array, now: Date, format: EnvelopeForma
   const signed = document.get("signed");
   const inner = signed instanceof Map ? (signed as JsonObject).get("_type") : undefined;
   if (inner === "root" || inner === "targets") return readTuf(inner, bytes, document, now);
-  if (document.has("payload") || inner === "layout" || inner === "link") return readInToto(bytes, now);
+  const isEnvelope = document.has("payload") || document.has("dsseEnvelope");
+  if (isEnvelope || inner === "layout" || inner === "link") return readInToto(bytes, now);
   throw new CliError(
     "not_signable",
-    "The file is neither root or targets metadata nor an in-toto layout or link; nothing else is signed by people.",
+    "The file is neither root or targets metadata nor an in-toto layout, link or statement; nothing else is signed by people.",
   );
 }
 
@@ -77,22 +88,43 @@ function readTuf(kind: "root" | "targets", bytes: Uint8Array, document: JsonObje
 
 function readInToto(bytes: Uint8Array, now: Date): Signable {
   const envelope = readEnvelope(bytes);
-  const kind = envelope.payload.get("_type") === "layout" ? "layout" : "link";
   return {
-    kind,
-    description:
-      kind === "layout" ? describeLayout(readLayout(envelope), now) : describeLink(readLink(envelope)),
+    ...describeEnvelope(envelope, now),
     message: envelope.message,
     signatures: envelope.signatures,
     metadata: undefined,
-    sign: (signer) => addSignatures(bytes, [signer]),
+    sign: async (signer) => {
+      if (!envelope.bundle) return addSignatures(bytes, [signer]);
+      throw new CliError("not_signable", "A Sigstore bundle holds one signature and takes no other.");
+    },
   };
+}
+
+/** What an envelope holds, for people. Throws InTotoError, EncodingError, and `not_signable` for what is not in-toto's. */
+export function describeEnvelope(
+  envelope: Envelope,
+  now: Date,
+): Pick<Signable, "description"> & { readonly kind: "layout" | "link" | "statement" } {
+  const kind = payloadKind(envelope.payload);
+  switch (kind) {
+    case "layout":
+      return { kind, description: describeLayout(readLayout(envelope), now) };
+    case "link":
+      return { kind, description: describeLink(readLink(envelope)) };
+    case "statement": {
+      const statement = readStatement(envelope.payload);
+      checkPredicate(statement);
+      return { kind, description: describeStatement(statement) };
+    }
+    default:
+      throw new CliError("not_signable", "The envelope holds neither a layout, nor a link, nor a statement.");
+  }
 }
 
 /** Whether the document already has this key's signature. Throws `already_signed` for one that is not valid. */
 export function hasSigned(signable: Signable, key: PublicKey): boolean {
   for (const { keyId, signature } of signable.signatures) {
-    if (keyId !== undefined && keyId !== key.keyId && keyId !== key.legacyKeyId) continue;
+    if (keyId !== undefined && !isKeyIdOf(keyId, key)) continue;
     if (key.verify(signable.message, signature)) return true;
     if (keyId === key.keyId) {
       throw new CliError(

@@ -39,6 +39,11 @@ export interface PublicKey {
   verify(message: Uint8Array, signature: Uint8Array): boolean;
 }
 
+/** Whether a key id is one that anybody computes for this key: a hint, which proves nothing. */
+export function isKeyIdOf(id: string, key: PublicKey): boolean {
+  return id === key.keyId || id === key.legacyKeyId || id === key.pemKeyId;
+}
+
 interface Scheme {
   readonly keyType: KeyType;
   readonly hash: "sha256" | "sha384" | "sha512" | null;

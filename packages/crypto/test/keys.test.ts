@@ -5,6 +5,7 @@ import {
   countSigners,
   encryptPrivateKey,
   generatePrivateKey,
+  isKeyIdOf,
   KEY_KINDS,
   type KeyId,
   type PublicKey,
@@ -162,6 +163,15 @@ describe("key ids", () => {
     expect(publicKeyFromPem(pem).keyId).not.toBe(id);
     const { keyId, pemKeyId } = signerFromPem(generatePrivateKey("ed25519")).publicKey;
     expect(pemKeyId).toBe(keyId);
+  });
+
+  test("of every flavour are a key's, and no others", () => {
+    const [one, other] = [0, 1].map(() => signerFromPem(generatePrivateKey("ecdsa-p256")).publicKey);
+    if (one === undefined || other === undefined) throw new Error("no keys");
+    for (const id of [one.keyId, one.legacyKeyId, one.pemKeyId]) {
+      expect(isKeyIdOf(id, one)).toBe(true);
+      expect(isKeyIdOf(id, other)).toBe(false);
+    }
   });
 
   test.each(["", " ", "a b", "é", "x".repeat(257), "a\n"])("%j is none", (text) => {

@@ -32,7 +32,7 @@ export function keyFindings(layout: Layout): Finding[] {
     look("identity", keyId, fingerprint, [keylessKey(issuer, identity).keyId]);
   }
   for (const [keyId, key] of layout.keys) {
-    look("public key", keyId, key.fingerprint, [key.keyId, key.legacyKeyId]);
+    look("public key", keyId, key.fingerprint, [key.keyId, key.legacyKeyId, key.pemKeyId]);
   }
   for (const { code, message } of layout.unusableKeys.values()) {
     findings.push({ code, severity: "error", message, advice: "Replace the key, or take it out." });

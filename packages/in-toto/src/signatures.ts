@@ -1,6 +1,7 @@
 import {
   anchorsOf,
   type CertificateConstraint,
+  isKeyIdOf,
   type KeyFingerprint,
   type KeyId,
   type PublicKey,
@@ -75,7 +76,7 @@ export function findKey(
   const labelled = keys.get(hint);
   if (labelled !== undefined) return { keyId: hint, key: labelled };
   for (const [keyId, key] of keys) {
-    if (key.keyId === hint || key.legacyKeyId === hint || key.pemKeyId === hint) return { keyId, key };
+    if (isKeyIdOf(hint, key)) return { keyId, key };
   }
   return undefined;
 }

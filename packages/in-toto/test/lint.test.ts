@@ -1,4 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
+import { generatePrivateKey, signerFromPem } from "@stemma/crypto";
 import { makeCertificate } from "../../crypto/test/support/certificates.ts";
 import {
   assembleEnvelope,
@@ -18,6 +19,7 @@ import { EXPIRES, layout, NOW, person, step } from "./support/chain.ts";
 const [alice, bob] = [person(), person()];
 const BUILDER = { issuer: "https://issuer.example", identity: "https://ci.example/build" };
 const ROOT = makeCertificate({ subject: { commonName: "Root" }, ca: true }).pem;
+const PEM_KEY = signerFromPem(generatePrivateKey("ecdsa-p256")).publicKey;
 const DAY = 86_400_000;
 
 // biome-ignore lint/suspicious/noExplicitAny: tests reach into documents at will.
@@ -142,6 +144,15 @@ const CASES: Record<
         delete document.keys[alice.publicKey.keyId];
         document.steps[0].pubkeys = [alice.publicKey.legacyKeyId];
       }),
+      "a key in PEM by the id that Python computes": read(
+        chain({ build: { functionaries: [PEM_KEY] } }),
+        (document) => {
+          const { keyId, pemKeyId } = PEM_KEY;
+          document.keys[pemKeyId] = { ...document.keys[keyId], keyid: pemKeyId };
+          delete document.keys[keyId];
+          document.steps[1].pubkeys = [pemKeyId];
+        },
+      ),
     },
   },
   unknown_functionary: {
