@@ -41,7 +41,7 @@ export async function findAuthorities(
     const before = decodeRoot(await readInput(delegator)).signed;
     return [own, { of: `root version ${before.version}`, ...rootRole(before, "root") }];
   }
-  if (signable.kind === "link") return [];
+  if (signable.kind === "link" || signable.kind === "statement") return [];
   const project = roleName ?? projectOf(signable);
   const path = delegator ?? (await beside(file, project === undefined ? "root.json" : "targets.json"));
   if (path === undefined) return [];

@@ -1,4 +1,3 @@
-import { X509Certificate } from "node:crypto";
 import { bundleToJSON } from "@sigstore/bundle";
 import {
   CIContextProvider,
@@ -28,6 +27,7 @@ import {
 import { PAYLOAD_TYPE, readEnvelope } from "@stemma/in-toto";
 import { isLoopback } from "./api.ts";
 import type { Attestation } from "./attester.ts";
+import { identityIn } from "./bundle-signer.ts";
 import { CliError } from "./error.ts";
 import { readInput } from "./files.ts";
 import { publicPem } from "./keys.ts";
@@ -128,9 +128,7 @@ class Certified implements SigstoreSigner {
 
   /** The identity in the certificate, for people. */
   identity(): string {
-    const names =
-      this.certificate === undefined ? "" : (new X509Certificate(this.certificate).subjectAltName ?? "");
-    return names.replace(/^(?:URI|email|othername):/i, "");
+    return this.certificate === undefined ? "" : identityIn(this.certificate);
   }
 }
 

@@ -29,8 +29,7 @@ export interface SubjectOptions {
  */
 export async function findSubject(what: string, options: SubjectOptions): Promise<Subject> {
   if (what.startsWith("oci:")) return pullSubject(what.slice(4), options);
-  // Digests of other algorithms are refused as such, instead of being looked for as files.
-  if (/^(?:sha(?:256|512):|[A-Za-z0-9-]+:[0-9A-Fa-f]{32,}$)/.test(what)) return ofDigest(what);
+  if (looksLikeDigest(what)) return ofDigest(what);
   const found = await stat(what).catch((error: unknown) => {
     throw unreadable(what, error);
   });
@@ -50,6 +49,11 @@ export async function findSubject(what: string, options: SubjectOptions): Promis
     mediaType: guessMediaType(what),
     artifactType: undefined,
   };
+}
+
+/** Whether something is meant as a digest. Those of other algorithms are refused as such, and not looked for as files. */
+export function looksLikeDigest(what: string): boolean {
+  return /^(?:sha(?:256|512):|[A-Za-z0-9-]+:[0-9A-Fa-f]{32,}$)/.test(what);
 }
 
 /** Reads a digest that the user typed. Throws `usage`. */

@@ -122,6 +122,45 @@ describe("attest", () => {
   });
 });
 
+describe("a statement on disk", () => {
+  test("takes a further signature, after it was shown what it says", async () => {
+    await desk.json(["key", "new", "b.pem", "--no-passphrase"]);
+    await desk.json([...ATTEST, "--key", "a.pem", "-o", "s.json"]);
+    const said = await desk.stemma(["sign", "s.json", "--key", "b.pem"]);
+    expect(said.code).toBe(0);
+    expect(said.stderr).toContain("statement of type https://in-toto.io/attestation/test-result/v0.1");
+    expect(said.stderr).toContain(DIGEST);
+    expect(signersOf(await envelopeIn("s.json"), await keysOf("a.pem", "b.pem"))).toHaveLength(2);
+  });
+
+  test("is shown, as what it says and not as what is verified", async () => {
+    await desk.json([...ATTEST, "--key", "a.pem", "-o", "s.json"]);
+    await desk.json([...ATTEST, "--key", "a.pem", "--bundle", "-o", "b.json"]);
+    const [keyId] = (await keysOf("a.pem")).keys();
+    for (const [file, format] of [
+      ["s.json", "dsse"],
+      ["b.json", "sigstore-bundle"],
+    ] as const) {
+      expect(await desk.json(["show", file])).toMatchObject({
+        format,
+        verified: false,
+        keyIds: [keyId],
+        type: "statement",
+        subjects: [{ name: "app.tgz", digests: [DIGEST] }],
+      });
+    }
+    expect((await desk.stemma(["show", "s.json"])).stdout).toContain("no signature was verified");
+    expect(await desk.json(["sign", "b.json", "--key", "a.pem"])).toMatchObject({ alreadySigned: true });
+    await desk.json(["key", "new", "b.pem", "--no-passphrase"]);
+    expect(await desk.json(["sign", "b.json", "--key", "b.pem"], 2)).toHaveProperty(
+      "error.code",
+      "not_signable",
+    );
+    expect(await desk.json(["show", "app.tgz"], 1)).toHaveProperty("error.code");
+    expect(await desk.json(["show", "s.json", "--project", "app"], 2)).toHaveProperty("error.code", "usage");
+  });
+});
+
 describe("a bundle by a key of one's own", () => {
   test("holds the signature where verifiers by key find it", async () => {
     const said = await desk.json([...ATTEST, "--key", "a.pem", "--bundle"]);
@@ -184,6 +223,7 @@ describe("keyless", () => {
     });
     expect(said.stderr).toMatch(/become public for good/);
     expect(await signerOf(FILE)).toMatchObject({ issuer: ISSUER, identity: IDENTITY });
+    expect((await desk.stemma(["show", FILE])).stdout).toContain(`signed by ${IDENTITY}`);
     expect(toPlain((await statementIn(FILE)).predicate)).toEqual(RESULT);
     const bundle = JSON.parse(await readFile(desk.path(FILE), "utf8"));
     expect(bundle.mediaType).toBe("application/vnd.dev.sigstore.bundle.v0.3+json");

@@ -6,19 +6,34 @@ import { act, leaf, withDomain } from "../command.ts";
 import { CliError } from "../error.ts";
 import { writeOutput } from "../files.ts";
 import { type Line, type Outcome, styled } from "../output.ts";
-import { asDigest } from "../subject.ts";
+import { showFile } from "../show-file.ts";
+import { asDigest, looksLikeDigest } from "../subject.ts";
 
-/** `stemma show`: what a server has on record about a digest. Its word, not a verdict. */
+/** `stemma show`: what a server has on record about a digest, or what a file says. Their word, not a verdict. */
 export function addShowCommand(program: Command): void {
-  const show = withDomain(leaf(program, "show <digest>", "Show the record and the evidence of a digest"))
+  const show = withDomain(
+    leaf(
+      program,
+      "show <what>",
+      "Show the record and the evidence of a digest, or what a layout, link, statement or bundle says",
+    ),
+  )
     .option("--bundle <file>", "save all that an offline verification needs")
     .option("--project <project>", "project of the bundle (default: the one that the record claims)");
-  act(show, showArtifact);
+  act(show, showCommand);
 }
 
 interface ShowOptions extends DomainOptions {
   readonly bundle?: string;
   readonly project?: string;
+}
+
+async function showCommand(options: ShowOptions, what: string): Promise<Outcome> {
+  if (looksLikeDigest(what)) return showArtifact(options, what);
+  if (options.bundle !== undefined || options.project !== undefined) {
+    throw new CliError("usage", "--bundle and --project are for digests.");
+  }
+  return showFile(what);
 }
 
 async function showArtifact(options: ShowOptions, text: string): Promise<Outcome> {
