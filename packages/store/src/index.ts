@@ -75,4 +75,14 @@ export {
 export { type Claim, claimDirectory, type Running, readRunning } from "./running.ts";
 export { checkServer } from "./server-check.ts";
 export { readSigners, reportSigner, type SignerStatus } from "./signer-status.ts";
+export {
+  type RequestedSummary,
+  readRequestedSummaries,
+  readSummary,
+  requestSummary,
+  type StoredSummary,
+  type SummarySubject,
+  storeSummary,
+} from "./summaries.ts";
 export { type ApiToken, createToken, findToken, listTokens, type NewToken, revokeToken } from "./tokens.ts";
+export { announceVerifierKey, readVerifierKey, type VerifierKey } from "./verifier-keys.ts";
