@@ -1,6 +1,15 @@
 import type { KeyId, PublicKey } from "@stemma/crypto";
-import { digestTexts, type Layout, type Link, ruleText, type Statement } from "@stemma/in-toto";
+import {
+  attributeText,
+  digestTexts,
+  type FunctionarySet,
+  type Layout,
+  type Link,
+  ruleText,
+  type Statement,
+} from "@stemma/in-toto";
 import type { Role, Root, Signed, Targets } from "@stemma/tuf";
+import { functionaryWords } from "./functionary-words.ts";
 import { type Line, styled } from "./output.ts";
 import { plural, short } from "./text.ts";
 import { describeMoment } from "./time.ts";
@@ -93,16 +102,24 @@ export function describeLayout(layout: Layout, now: Date): Description {
     `  expires ${describeMoment(layout.expires, now)}`,
   ];
   for (const step of layout.steps) {
-    const keys = step.keyIds.map((id) => `${short(id)} (${step.keys.get(id)?.scheme ?? "unusable"})`);
+    const attested = step.expectedPredicates.length > 0;
     lines.push(
-      `  step ${step.name}: ${step.threshold} of ${plural(step.keyIds.length, "key")}: ${keys.join(", ")}`,
+      attested
+        ? `  step ${step.name}, by attestations`
+        : `  step ${step.name}: ${signersText(step, step.threshold)}`,
     );
+    for (const expected of step.expectedPredicates) {
+      lines.push(`    attested   ${expected.predicateType}: ${signersText(expected, expected.threshold)}`);
+      for (const rule of expected.attributes) lines.push(`               ${attributeText(rule)}`);
+    }
     for (const rule of step.expectedMaterials) lines.push(`    materials  ${ruleText(rule)}`);
     for (const rule of step.expectedProducts) lines.push(`    products   ${ruleText(rule)}`);
     if (step.expectedCommand.length > 0) lines.push(`    command    ${step.expectedCommand.join(" ")}`);
   }
   for (const inspection of layout.inspections)
     lines.push(`  inspection ${inspection.name}: ${inspection.run.join(" ")}`);
+  for (const [label, { fingerprint }] of layout.authorities.roots)
+    lines.push(`  root certificate ${label}, sha256 ${short(fingerprint)}`);
   return {
     lines,
     document: {
@@ -113,6 +130,13 @@ export function describeLayout(layout: Layout, now: Date): Description {
         name: step.name,
         threshold: step.threshold,
         keys: step.keyIds,
+        functionaries: functionaryWords(step),
+        attested: step.expectedPredicates.map((expected) => ({
+          predicateType: expected.predicateType,
+          threshold: expected.threshold,
+          functionaries: functionaryWords(expected),
+          attributes: expected.attributes.map(attributeText),
+        })),
         expectedMaterials: step.expectedMaterials.map(ruleText),
         expectedProducts: step.expectedProducts.map(ruleText),
         expectedCommand: step.expectedCommand,
@@ -120,6 +144,12 @@ export function describeLayout(layout: Layout, now: Date): Description {
       inspections: layout.inspections.map(({ name }) => name),
     },
   };
+}
+
+/** `2 of 3: key a1b2 (ed25519), …`. */
+function signersText(set: FunctionarySet, threshold: number): string {
+  const who = functionaryWords(set);
+  return `${threshold} of ${who.length}: ${who.join(", ")}`;
 }
 
 /** Describes an in-toto link. */

@@ -244,6 +244,19 @@ describe("by options", () => {
     expect(readEnvelope(await readFile(desk.path("layout.json"))).signatures).toHaveLength(1);
   });
 
+  test("shows whoever signs it all that they give away: identities, attestations and what must stand in them", async () => {
+    const flags = ["--evidence", "attestations", "--source", "git+https://github.com/acme/app"];
+    const signers = ["--identity", `build=${ISSUER},${IDENTITY}`, "--functionary", "test=bob.pub"];
+    await desk.json([...make("npm-package"), ...flags, ...signers]);
+    const { stdout, stderr } = await desk.stemma(["sign", "layout.json", "--key", "olga", "--any-key"]);
+    const shown = stdout + stderr;
+    expect(shown).toContain(
+      `attested   https://slsa.dev/provenance/v1: 1 of 1: ${IDENTITY} (identity of ${ISSUER})`,
+    );
+    expect(shown).toContain('/predicate/result is "PASSED"');
+    expect(shown).not.toContain("unusable");
+  });
+
   test("names everything that is missing", async () => {
     const firmware = [
       ...make("firmware"),
@@ -312,7 +325,7 @@ describe("guided", () => {
   /** Node believes that the standard input is a terminal. */
   const terminal = { node: ["--import", "data:text/javascript,process.stdin.isTTY=true"] };
   const answer = (args: readonly string[], ...lines: readonly string[]) =>
-    desk.stemma(["layout", "new", ...args], { ...terminal, input: `${lines.join("\n")}\n` });
+    desk.stemma(["layout", "new", ...args], { ...terminal, stdin: `${lines.join("\n")}\n` });
 
   test("asks for everything, again for what cannot be, and writes what was answered", async () => {
     const said = await answer(
