@@ -24,6 +24,8 @@ export {
   readRecord,
   recordTarget,
 } from "./record.ts";
+export type { Verifier } from "./summary.ts";
+export { VERIFIER_ID, verdictSummary } from "./summary.ts";
 export type { Trial } from "./trial.ts";
 export { TRIAL_TYPE } from "./trial.ts";
 export type { Freshness, RoleFreshness, Verdict } from "./verdict.ts";
