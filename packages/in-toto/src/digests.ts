@@ -58,11 +58,17 @@ export function readDigests(value: JsonValue, at: () => string, limits: InTotoLi
 
 /** Checks that an artifact can be told from any other. Throws `weak_artifact_digest`. */
 export function requireUnbroken(digests: ArtifactDigests, at: () => string): void {
-  for (const algorithm of digests.keys()) if (!isBroken(algorithm)) return;
+  if (hasUnbroken(digests)) return;
   throw new InTotoError(
     "weak_artifact_digest",
     `${at()} has no digest of an unbroken algorithm, such as sha256.`,
   );
+}
+
+/** Whether one of the digests is of an algorithm that nobody can make a second artifact for. */
+export function hasUnbroken(digests: ArtifactDigests): boolean {
+  for (const algorithm of digests.keys()) if (!isBroken(algorithm)) return true;
+  return false;
 }
 
 /** Whether second artifacts with the same digest can be made. Other spellings of a name, as `SHA-1`, hide nothing. */

@@ -1,6 +1,6 @@
 import { asArray, asObject, asString, type JsonObject, type JsonValue, member } from "@stemma/encoding";
 import type { ArtifactDigests } from "./artifacts.ts";
-import { readDigests, requireUnbroken } from "./digests.ts";
+import { hasUnbroken, readDigests, requireUnbroken } from "./digests.ts";
 import { InTotoError } from "./error.ts";
 import { checkLimit, DEFAULT_LIMITS, type InTotoLimits } from "./limits.ts";
 import { quote } from "./names.ts";
@@ -65,12 +65,15 @@ function readSubjects(value: JsonValue, limits: InTotoLimits): readonly Resource
   if (list.length === 0) {
     throw new InTotoError("bad_statement", "The statement has no subject, so it is about nothing.");
   }
-  return list.map((item, index) => {
+  const subjects = list.map((item, index) => {
     const where = `subject[${index}]`;
     const subject = readDescriptor(item, where, limits);
-    requireUnbroken(subject.digest, () => where);
+    if (subject.digest.size === 0) requireUnbroken(subject.digest, () => where);
     return subject;
   });
+  // Beside such a subject, one known by a weak digest alone is carried: it agrees with nothing (`agreeOnDigest`).
+  if (!subjects.some(({ digest }) => hasUnbroken(digest))) requireUnbroken(new Map(), () => "subject");
+  return subjects;
 }
 
 function readPredicateType(value: JsonValue): string {

@@ -141,11 +141,13 @@ describe("subjects", () => {
     expect(subject(members)).toThrow(refusal(code));
   });
 
-  test("one subject that is not told apart spoils the statement", () => {
+  test("a subject by a weak digest is carried beside a sound one, and one without any spoils the statement", () => {
     const sound = { digest: { sha256: SHA256 } };
-    expect(() => read({ subject: [sound, { digest: { sha1: SHA1 } }] })).toThrow(
-      refusal("weak_artifact_digest"),
-    );
+    const weak = { digest: { sha1: SHA1 } };
+    expect(read({ subject: [weak, sound] }).subjects).toHaveLength(2);
+    for (const subjects of [[weak], [weak, weak], [sound, { digest: {} }], [sound, { uri: "https://x" }]]) {
+      expect(() => read({ subject: subjects })).toThrow(refusal("weak_artifact_digest"));
+    }
   });
 
   test("32 digests are read and 33 are not (N-55)", () => {
