@@ -390,15 +390,20 @@ const otherRoot = makeCertificate({ subject: { commonName: "Other" }, ca: true }
 const holder = makeCertificate({ subject: { commonName: "holder" }, issuer: root });
 
 /** A layout whose step is carried out by whoever holds a certificate of these roots; its link by the holder. */
-async function byCertificate(roots: readonly string[], format: EnvelopeFormat, legacy: boolean) {
+async function byCertificate(
+  roots: readonly string[],
+  format: EnvelopeFormat,
+  legacy: boolean,
+  shown: MadeCertificate = holder,
+) {
   const authority = ({ pem }: MadeCertificate) => ({ keyval: { certificate: pem } });
   const document = rawLayout([], [{ name: "build", cert_constraints: [{ common_name: "holder", roots }] }], {
     rootcas: { root: authority(root), other: authority(otherRoot) },
   });
-  const signer = holder.signer();
+  const signer = shown.signer();
   const { keyId, legacyKeyId } = signer.publicKey;
   const envelope = JSON.parse(decodeUtf8(await signLink(link("build", {}, { f: "1" }), [signer], format)));
-  Object.assign(envelope.signatures[0], { cert: holder.pem, keyid: legacy ? legacyKeyId : keyId });
+  Object.assign(envelope.signatures[0], { cert: shown.pem, keyid: legacy ? legacyKeyId : keyId });
   const layoutEnvelope = await signRaw(document, [olga, oscar]);
   return why(verify([utf8(JSON.stringify(envelope))], { layoutEnvelope, digest, time: DURING }));
 }
@@ -431,6 +436,24 @@ row("I-41", "a step that expects attestations names nobody who could sign a link
   // With somebody to sign links, an implementation that does not know predicates would be satisfied by those.
   expect(await judge({ pubkeys: [idOf(alice)] }, tested)).toEqual(["bad_expected_predicate"]);
 });
+
+row(
+  "I-42",
+  "a certificate may be for code signing, or for servers as SPIFFE's are, and for nothing else",
+  async () => {
+    const SERVER = "1.3.6.1.5.5.7.3.1";
+    const CLIENT = "1.3.6.1.5.5.7.3.2";
+    const CODE = "1.3.6.1.5.5.7.3.3";
+    const purposed = (...extendedKeyUsage: readonly string[]) =>
+      makeCertificate({ subject: { commonName: "holder" }, issuer: root, extendedKeyUsage });
+    for (const purposes of [[SERVER], [CODE], [CLIENT, CODE]]) {
+      expect(await byCertificate(["root"], "dsse", false, purposed(...purposes))).toEqual([]);
+    }
+    expect(await byCertificate(["root"], "dsse", false, purposed(CLIENT))).toEqual([
+      "certificate_not_trusted build",
+    ]);
+  },
+);
 
 test("docs/divergences.md, section in-toto, has exactly these rows", () => {
   const text = readFileSync(new URL("../../../docs/divergences.md", import.meta.url), "utf8");
