@@ -4,7 +4,7 @@ import { type Envelope, type EnvelopeSignature, readEnvelope } from "./envelope.
 import { InTotoError } from "./error.ts";
 import type { InTotoLimits } from "./limits.ts";
 import { type Link, readLink } from "./link.ts";
-import { type PayloadKind, payloadKind } from "./payload.ts";
+import { checkPayloadType, type PayloadKind, payloadKind } from "./payload.ts";
 import { checkPredicate, type ReportedArtifacts, reportedArtifacts } from "./predicates/index.ts";
 import { readStatement, type Statement } from "./statement.ts";
 
@@ -75,7 +75,10 @@ export class Evidence {
 
   /** Throws as `readStatement`. */
   get statement(): Statement {
-    return this.#statement.get(() => readStatement(this.envelope.payload, this.#limits));
+    return this.#statement.get(() => {
+      checkPayloadType(this.envelope, "statement");
+      return readStatement(this.envelope.payload, this.#limits);
+    });
   }
 
   /** The materials and products that a statement reports. Throws `bad_predicate` and as `readStatement`. */
@@ -93,10 +96,12 @@ export class Evidence {
       known = new Map();
       this.#verified.set(signature, known);
     }
-    const before = known.get(key.fingerprint);
+    // One public key may be used with several schemes, such as RSA-PSS with different hashes.
+    const name = `${key.fingerprint} ${key.scheme}`;
+    const before = known.get(name);
     if (before !== undefined) return before;
     const verified = key.verify(this.envelope.message, signature.signature);
-    known.set(key.fingerprint, verified);
+    known.set(name, verified);
     return verified;
   }
 

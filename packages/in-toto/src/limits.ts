@@ -11,6 +11,8 @@ export interface InTotoLimits {
   readonly signatures: number;
   /** Verifications that signatures without a known key id may cost in one envelope. */
   readonly unlabelledChecks: number;
+  /** Certificates of one envelope that are looked at; signatures with further ones count by key or not at all. */
+  readonly certificates: number;
   readonly keys: number;
   readonly keysPerStep: number;
   readonly steps: number;
@@ -50,6 +52,7 @@ export const DEFAULT_LIMITS: InTotoLimits = {
   payloadDepth: 64,
   signatures: 64,
   unlabelledChecks: 64,
+  certificates: 8,
   keys: 256,
   keysPerStep: 64,
   steps: 128,

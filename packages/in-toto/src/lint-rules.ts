@@ -170,14 +170,18 @@ function matchesOf(item: Item): readonly PlacedRule<MatchRule>[] {
   );
 }
 
-/** Steps that no MATCH ties to another: links from the making of anything else will do for them. */
+/**
+ * Steps that no MATCH ties to another: links from the making of anything else will do for them. Nothing is said while a
+ * MATCH names a step that is not there, because it may have been meant to be that tie.
+ */
 export function isolatedSteps({ steps, inspections }: Layout): Finding[] {
   if (steps.length < 2) return [];
   const names = new Set([...steps, ...inspections].map(({ name }) => name));
   const tied = new Set<string>();
   for (const item of [...steps, ...inspections]) {
     for (const { rule } of matchesOf(item)) {
-      if (rule.step === item.name || !names.has(rule.step)) continue;
+      if (!names.has(rule.step)) return [];
+      if (rule.step === item.name) continue;
       tied.add(item.name).add(rule.step);
     }
   }

@@ -15,9 +15,12 @@ export function payloadKind(payload: JsonObject): PayloadKind | undefined {
   return typeof type === "string" && type.startsWith(STATEMENT) ? "statement" : undefined;
 }
 
-/** Checks what an envelope carries. Throws `wrong_document`, or `unsupported_payload_type` where the two disagree. */
+/**
+ * Checks what an envelope carries. Throws `wrong_document`, and `unsupported_payload_type` or `unsupported_envelope` where
+ * that is not what carries such a document (ITE-5, in-toto attestation 1.1).
+ */
 export function checkPayloadType(
-  { payload, payloadType }: Pick<Envelope, "payload" | "payloadType">,
+  { format, payload, payloadType }: Pick<Envelope, "format" | "payload" | "payloadType">,
   expected: PayloadKind,
 ): void {
   const kind = payloadKind(payload);
@@ -26,6 +29,12 @@ export function checkPayloadType(
     throw new InTotoError(
       "wrong_document",
       `The payload must be a ${expected}; its _type is ${typeof type === "string" ? quote(type) : "not a string"}.`,
+    );
+  }
+  if (kind === "statement" && format !== "dsse") {
+    throw new InTotoError(
+      "unsupported_envelope",
+      "A statement is signed in a DSSE envelope, not in a metablock.",
     );
   }
   if (kind !== "statement" && payloadType !== PAYLOAD_TYPE) {

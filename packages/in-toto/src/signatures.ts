@@ -120,9 +120,12 @@ export function functionariesOf(
   const byCertificate =
     set.constraints.length === 0
       ? []
-      : envelope.signatures.flatMap((signature) =>
-          attempt(() => byConstraint(evidence, signature, set.constraints, authorities, trust.time)),
-        );
+      : envelope.signatures
+          .filter(({ certificate }) => certificate !== undefined)
+          .slice(0, trust.limits.certificates)
+          .flatMap((signature) =>
+            attempt(() => byConstraint(evidence, signature, set.constraints, authorities, trust.time)),
+          );
   const byIdentity =
     set.identities.size > 0 && envelope.bundle ? attempt(() => keylessFunctionary(evidence, set, trust)) : [];
   return { functionaries: [...byKey, ...byCertificate, ...byIdentity], refusals };

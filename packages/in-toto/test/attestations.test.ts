@@ -1,8 +1,17 @@
 import { describe, expect, test } from "@jest/globals";
-import type { Signer } from "@stemma/crypto";
+import { type Signer, sha256 } from "@stemma/crypto";
 import { utf8 } from "@stemma/encoding";
-import { type LayoutRequest, type LayoutVerdict, signLink } from "../src/index.ts";
-import { digestOf, link, person } from "./support/chain.ts";
+import {
+  DEFAULT_LIMITS,
+  Evidence,
+  EvidenceGate,
+  type LayoutRequest,
+  type LayoutVerdict,
+  readEnvelope,
+  readLayout,
+  signLink,
+} from "../src/index.ts";
+import { digestOf, link, NOW, person } from "./support/chain.ts";
 import {
   about,
   idOf,
@@ -171,6 +180,12 @@ describe("denied", () => {
     ).toBe(false);
   });
 
+  test("by a statement in a metablock, which has no place for one", async () => {
+    const layoutEnvelope = await signRaw(document([expectProvenance()]), [olga, oscar]);
+    const evidence = [await signLink(source, [alice]), await signRaw(built, [bob], "metablock")];
+    expect(why(verify(evidence, { layoutEnvelope, digest: APP }))).toEqual(["no_matching_attestation build"]);
+  });
+
   test("by a statement in an envelope of another payload, with a right signature (N-41)", async () => {
     const layoutEnvelope = await signRaw(document([expectProvenance()]), [olga, oscar]);
     const evidence = [await signLink(source, [alice]), utf8("{}")];
@@ -293,6 +308,52 @@ describe("denied", () => {
       await signLink(link("build", { "src/a": "A" }, { app: "app" }), [bob]),
     ];
     expect(why(verify(evidence, { layoutEnvelope, digest: APP }))).toEqual(["no_matching_attestation build"]);
+  });
+});
+
+describe("what may be recorded", () => {
+  const trust = { time: NOW, keyless: undefined, limits: DEFAULT_LIMITS };
+  const offer = async (payload: Json, ...signers: Signer[]) => {
+    const layout = readLayout(
+      readEnvelope(await signRaw(document([expectProvenance(), expectTest()]), [olga])),
+    );
+    const bytes = await signRaw(payload, signers);
+    return new EvidenceGate(layout, trust).offer([new Evidence(sha256(bytes), bytes, DEFAULT_LIMITS)]);
+  };
+
+  test("is what a functionary of the type signed, a failed test included: verdicts say what it is worth", async () => {
+    expect(await offer(tested, carl)).toEqual([]);
+    expect(await offer(testResult([about("_", "app")], "FAILED"), carl)).toEqual([]);
+    expect(await offer(provenance([about("app", "app")], [], "https://elsewhere"), bob)).toEqual([]);
+  });
+
+  test("and nothing else", async () => {
+    const codes = async (...offered: Parameters<typeof offer>) =>
+      (await offer(...offered)).map(({ refusal }) => refusal.code);
+    expect(await codes(tested, bob)).toEqual(["functionary_not_authorized"]);
+    expect(await codes(statement(TYPES.own, [about("app", "app")]), carl)).toEqual([
+      "predicate_not_expected",
+    ]);
+    expect(await codes({ ...tested, predicate: {} }, carl)).toEqual(["bad_predicate"]);
+  });
+
+  test("a link of a sublayout's people comes in with the sublayout, in any order, and not without it", async () => {
+    const outer = readLayout(
+      readEnvelope(await signRaw(rawLayout([alice], [{ name: "make", pubkeys: [idOf(alice)] }]), [olga])),
+    );
+    const sub = await signRaw(rawLayout([bob], [{ name: "inner", pubkeys: [idOf(bob)] }]), [alice]);
+    const inner = await signLink(link("inner", {}, { app: "app" }), [bob]);
+    const read = (bytes: Uint8Array) => new Evidence(sha256(bytes), bytes, DEFAULT_LIMITS);
+    const gate = () => new EvidenceGate(outer, trust);
+    expect(gate().offer([read(inner), read(sub)])).toEqual([]);
+    expect(
+      gate()
+        .offer([read(inner)])
+        .map(({ refusal }) => refusal.code),
+    ).toEqual(["unknown_step"]);
+    const later = gate();
+    later.offer([read(sub)]);
+    expect(later.offer([read(inner)])).toEqual([]);
   });
 });
 

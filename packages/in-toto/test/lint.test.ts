@@ -347,6 +347,7 @@ const CASES: Record<
     silent: {
       "a chain": read(chain()),
       "one step alone": read(layout(...chain().steps.slice(0, 1))),
+      "a tie whose name is wrong": material("MATCH * WITH PRODUCTS FROM sourec"),
       "a step that an inspection looks at": read(
         layout(...chain().steps, step("docs", [alice], { ...chain().steps[0], name: "docs" })),
         inspected(["MATCH * WITH PRODUCTS FROM docs"]),
@@ -395,10 +396,14 @@ describe("a finding", () => {
   });
 
   test("comes before those that are less bad", () => {
-    const severities = lintLayout(material("MATCH * WITH PRODUCTS FROM no", "CREATE x"), NOW).map(
-      ({ severity }) => severity,
-    );
-    expect(severities).toEqual(["error", "warning", "note", "note"]);
+    const findings = lintLayout(read(chain({ materials: ["CREATE x", "DISALLOW *", "REQUIRE y"] })), NOW);
+    expect(findings.map(({ code, severity }) => [severity, code])).toEqual([
+      ["error", "require_too_late"],
+      ["warning", "open_rules"],
+      ["warning", "idle_rule"],
+      ["note", "isolated_step"],
+      ["note", "isolated_step"],
+    ]);
   });
 
   test("about a key that cannot be used has the code for which it was refused", () => {
