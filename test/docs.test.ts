@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "@jest/globals";
 import type { Command } from "commander";
 import { buildProgram } from "../packages/cli/src/index.ts";
+import { LINT_CODES } from "../packages/in-toto/src/index.ts";
 import { cliReferencePage } from "./support/cli-reference.ts";
 import { reasonCodesPage } from "./support/reason-codes.ts";
 
@@ -111,6 +112,11 @@ test("the reference of the command is its command tree", () => {
 
 test("the reason codes are the ones in the code", () => {
   expect(textOf("docs/reason-codes.md")).toBe(reasonCodesPage());
+});
+
+test("the findings about layouts are the ones in the code", () => {
+  const rows = [...textOf("docs/layouts.md").matchAll(/^\| `([a-z_]+)` \| (error|warning|note) \|/gm)];
+  expect(rows.map(([, code, severity]) => [code, severity])).toEqual([...LINT_CODES]);
 });
 
 test("the example for admission hooks is what the client library offers", () => {

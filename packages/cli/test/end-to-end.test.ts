@@ -205,6 +205,11 @@ describe("a project", () => {
     expect(await desk.json(["project", "show", "app", "--root", "domain/root.json"])).toMatchObject({
       files: ["projects/app/layout.json"],
     });
+    expect(await desk.json(["layout", "lint", "app", "--root", "domain/root.json"])).toMatchObject({
+      project: "app",
+      publishable: true,
+      ownersChecked: true,
+    });
   }, 60_000);
 });
 
@@ -249,6 +254,12 @@ describe("an artifact", () => {
       await desk.json(["verify", artifact, "--root", "domain/root.json", "--project", "app", ...offline], 3),
     ).toHaveProperty("error.code", "source_unreachable");
   }, 60_000);
+
+  test("is tried by the layout in force, and by a draft", async () => {
+    const attempt = ["layout", "try", "app.js", "--project", "app", "--root", "domain/root.json"];
+    expect(await desk.json(attempt)).toMatchObject({ satisfied: true, draft: false, digest: artifact });
+    expect(await desk.json([...attempt, "--layout", "layout.json"])).toMatchObject({ draft: true });
+  }, 30_000);
 
   test("is printed as a tree for people, without colour where nobody sees it", async () => {
     const { code, stdout } = await desk.stemma(["verify", artifact, "--root", "domain/root.json"]);
