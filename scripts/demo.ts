@@ -15,6 +15,7 @@ import {
   recordRelease,
   type Say,
 } from "./demo/story.ts";
+import { testedProject } from "./demo/tests.ts";
 
 const keep = process.argv.includes("--keep");
 const unknown = process.argv.slice(2).filter((arg) => arg !== "--keep");
@@ -97,7 +98,23 @@ async function play(): Promise<boolean> {
     if (!refused) process.stdout.write(indent(`exit code ${said.exitCode}\n${said.stdout}${said.stderr}`));
   }
 
-  title("7. Who could sign for what, and who changed that, verified again from the pinned root");
+  title("7. A project that demands a passed test: held back until the evidence is there");
+  for (const { words, code, come } of await testedProject(stage, release, say)) {
+    await come();
+    const said = await stage.run([
+      ...["verify", release.imageDigest, "--root", release.rootFile, "--project", "tested", "--json"],
+    ]);
+    const right =
+      code === undefined ? said.exitCode === 0 : said.exitCode === 1 && said.stdout.includes(`"${code}"`);
+    good &&= right;
+    const answer = code === undefined ? "allow" : "deny";
+    say(
+      `${right ? paint(code === undefined ? 32 : 33, answer) : paint(31, `NOT ${answer.toUpperCase()}`)}  ${words}${code === undefined ? "" : `: ${code}`}`,
+    );
+    if (!right) process.stdout.write(indent(`exit code ${said.exitCode}\n${said.stdout}${said.stderr}`));
+  }
+
+  title("8. Who could sign for what, and who changed that, verified again from the pinned root");
   const history = await stage.run(["history", "--root", release.rootFile]);
   good &&= history.exitCode === 0;
   process.stdout.write(indent(history.stdout + (history.exitCode === 0 ? "" : history.stderr)));
