@@ -1,16 +1,28 @@
 import { hostname } from "node:os";
+import { VERIFIER_ID } from "@stemma/lineage";
 import { z } from "zod";
 import { SignerError } from "./error.ts";
 import { DEFAULT_PERIODS, type Periods } from "./periods.ts";
 import { MAX_BIT_LENGTH } from "./placement.ts";
 
-/** The signer's settings, all from the environment. */
-export interface SignerConfig {
-  readonly databaseUrl: string;
+/** Where a key is to be had. */
+export interface KeyPlace {
   /** Encrypted PKCS#8 PEM file; undefined when the key is in the environment. */
   readonly keyFile: string | undefined;
   readonly passphraseFile: string | undefined;
   readonly createKey: boolean;
+}
+
+/** The verifier whose summaries are issued, and its key. */
+export interface VerifierConfig extends KeyPlace {
+  readonly id: string;
+}
+
+/** The signer's settings, all from the environment. The key place is that of the online key. */
+export interface SignerConfig extends KeyPlace {
+  readonly databaseUrl: string;
+  /** Undefined: no summaries are issued. */
+  readonly verifier: VerifierConfig | undefined;
   readonly periods: Periods;
   readonly bitLength: number;
   readonly tickMs: number;
@@ -69,6 +81,35 @@ export const SIGNER_SETTINGS = {
   createKey: {
     variable: "STEMMA_SIGNER_CREATE_KEY",
     meaning: "1: make the key and its passphrase when the files do not exist.",
+    fallback: "0",
+    expected: "0 or 1",
+    schema: z.enum(["0", "1"]).transform((value) => value === "1"),
+  },
+  verifierId: {
+    variable: "STEMMA_VERIFIER_ID",
+    meaning: "The URI that verification summaries name as their verifier; with it goes a key for them alone.",
+    fallback: undefined,
+    expected: "a URI",
+    schema: z.string().regex(VERIFIER_ID),
+  },
+  verifierKeyFile: {
+    variable: "STEMMA_VERIFIER_KEY_FILE",
+    meaning:
+      "The private key that signs summaries, as for the online key, which it must not be. Instead, `STEMMA_VERIFIER_KEY` holds the PEM itself.",
+    fallback: undefined,
+    expected: "the path of a file",
+    schema: file,
+  },
+  verifierPassphraseFile: {
+    variable: "STEMMA_VERIFIER_PASSPHRASE_FILE",
+    meaning: "The passphrase of that key, mode 0600. Instead, `STEMMA_VERIFIER_PASSPHRASE` holds it.",
+    fallback: undefined,
+    expected: "the path of a file",
+    schema: file,
+  },
+  verifierCreateKey: {
+    variable: "STEMMA_VERIFIER_CREATE_KEY",
+    meaning: "1: make that key and its passphrase when the files do not exist.",
     fallback: "0",
     expected: "0 or 1",
     schema: z.enum(["0", "1"]).transform((value) => value === "1"),
@@ -155,6 +196,7 @@ export function readConfig(environment: Environment): SignerConfig {
     keyFile: keyFile as string | undefined,
     passphraseFile: read(environment, SIGNER_SETTINGS.passphraseFile) as string | undefined,
     createKey: read(environment, SIGNER_SETTINGS.createKey) as boolean,
+    verifier: readVerifier(environment),
     periods: {
       timestamp: read(environment, SIGNER_SETTINGS.timestampSeconds) as number,
       snapshot: read(environment, SIGNER_SETTINGS.snapshotSeconds) as number,
@@ -168,6 +210,32 @@ export function readConfig(environment: Environment): SignerConfig {
   };
 }
 
+/** A verifier has a name and a key, in one place; whoever sets less, or more, means something else. */
+function readVerifier(environment: Environment): VerifierConfig | undefined {
+  const id = read(environment, SIGNER_SETTINGS.verifierId) as string | undefined;
+  const keyFile = read(environment, SIGNER_SETTINGS.verifierKeyFile) as string | undefined;
+  const inEnvironment = Boolean(environment.STEMMA_VERIFIER_KEY);
+  if (id === undefined && keyFile === undefined && !inEnvironment) return undefined;
+  if ((keyFile === undefined) !== inEnvironment) {
+    throw new SignerError(
+      "bad_configuration",
+      "With STEMMA_VERIFIER_ID, set either STEMMA_VERIFIER_KEY_FILE or STEMMA_VERIFIER_KEY, and not both.",
+    );
+  }
+  if (id === undefined) {
+    throw new SignerError(
+      "bad_configuration",
+      "STEMMA_VERIFIER_ID is not set; with a verifier's key it must be a URI.",
+    );
+  }
+  return {
+    id,
+    keyFile,
+    passphraseFile: read(environment, SIGNER_SETTINGS.verifierPassphraseFile) as string | undefined,
+    createKey: read(environment, SIGNER_SETTINGS.verifierCreateKey) as boolean,
+  };
+}
+
 /** An empty variable is what `X= command` leaves behind: it counts as not set. */
 function read(environment: Environment, setting: Setting, instead?: string): unknown {
   const text = environment[setting.variable] || instead || setting.fallback;
@@ -178,7 +246,12 @@ function read(environment: Environment, setting: Setting, instead?: string): unk
   throw new SignerError("bad_configuration", `${setting.variable} must be ${setting.expected}; ${found}.`);
 }
 
-const ELSEWHERE: readonly string[] = ["STEMMA_SIGNER_KEY", "STEMMA_SIGNER_PASSPHRASE"];
+const ELSEWHERE: readonly string[] = [
+  "STEMMA_SIGNER_KEY",
+  "STEMMA_SIGNER_PASSPHRASE",
+  "STEMMA_VERIFIER_KEY",
+  "STEMMA_VERIFIER_PASSPHRASE",
+];
 
 /** A misspelt name would silently leave the default in force. Other services' settings share the environment. */
 function refuseMisspelt(environment: Environment): void {
@@ -187,7 +260,7 @@ function refuseMisspelt(environment: Environment): void {
     ...ELSEWHERE,
   ]);
   for (const variable of Object.keys(environment)) {
-    if (/^STEMMA_(?:SIGNER|BIN|TIMESTAMP|SNAPSHOT)_/.test(variable) && !known.has(variable)) {
+    if (/^STEMMA_(?:SIGNER|VERIFIER|BIN|TIMESTAMP|SNAPSHOT)_/.test(variable) && !known.has(variable)) {
       throw new SignerError(
         "bad_configuration",
         `${variable} is not a setting; docs/configuration.md lists those there are.`,

@@ -1,6 +1,6 @@
-export { readConfig, SIGNER_SETTINGS, type SignerConfig } from "./config.ts";
+export { readConfig, SIGNER_SETTINGS, type SignerConfig, type VerifierConfig } from "./config.ts";
 export { SIGNER_CODES, type SignerCode, SignerError } from "./error.ts";
-export { loadKey } from "./keys.ts";
+export { loadKey, loadVerifier } from "./keys.ts";
 export { DEFAULT_PERIODS, type Periods } from "./periods.ts";
 export {
   PUBLISH_STEPS,
@@ -9,4 +9,5 @@ export {
   type PublisherOptions,
   type PublishStep,
 } from "./publish.ts";
-export { type Overrides, type SignerService, startSigner } from "./service.ts";
+export { type Overrides, type SignerKeys, type SignerService, startSigner } from "./service.ts";
+export type { SummarySigner } from "./summaries.ts";

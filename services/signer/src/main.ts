@@ -2,16 +2,17 @@ import { StoreError } from "@stemma/store";
 import { pino } from "pino";
 import { readConfig } from "./config.ts";
 import { SignerError } from "./error.ts";
-import { loadKey } from "./keys.ts";
+import { loadKey, loadVerifier } from "./keys.ts";
 import { startSigner } from "./service.ts";
 
 /** The signer as a process: exit code 2 and one sentence when it cannot start as configured. */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const signer = await loadKey(config, process.env);
+  const online = await loadKey(config, process.env);
+  const verifier = config.verifier && (await loadVerifier(config.verifier, process.env, online));
   const log = pino({ level: config.logLevel, base: { service: "signer" } });
-  const service = await startSigner(config, signer, log);
-  log.info({ key: signer.publicKey.keyId, instance: config.instance }, "Signing.");
+  const service = await startSigner(config, { online, verifier }, log);
+  log.info({ key: online.publicKey.keyId, verifier: verifier?.id, instance: config.instance }, "Signing.");
   const stop = (signal: NodeJS.Signals): void => {
     log.info({ signal }, "Stopping after what is under way.");
     service.stop().then(

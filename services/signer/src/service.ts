@@ -3,7 +3,15 @@ import { checkSchema, checkServer, createPool } from "@stemma/store";
 import type { Logger } from "pino";
 import type { SignerConfig } from "./config.ts";
 import { Publisher, type PublisherOptions } from "./publish.ts";
+import { Summaries, type SummarySigner } from "./summaries.ts";
 import { Worker } from "./worker.ts";
+
+/** The keys of a signer. */
+export interface SignerKeys {
+  readonly online: Signer;
+  /** Undefined: no summaries are issued. */
+  readonly verifier?: SummarySigner | undefined;
+}
 
 /** What a test replaces: time, and what happens between the steps of a publish. */
 export interface Overrides {
@@ -17,10 +25,10 @@ export interface SignerService {
   stop(): Promise<void>;
 }
 
-/** Checks the database, announces the key and begins to publish. */
+/** Checks the database, announces the keys and begins to publish. */
 export async function startSigner(
   config: SignerConfig,
-  signer: Signer,
+  { online, verifier }: SignerKeys,
   log: Logger,
   overrides: Overrides = {},
 ): Promise<SignerService> {
@@ -36,7 +44,7 @@ export async function startSigner(
     await checkSchema(pool);
     const publisher = new Publisher({
       pool,
-      signers: [signer],
+      signers: [online],
       periods: config.periods,
       bitLength: config.bitLength,
       clock,
@@ -46,7 +54,8 @@ export async function startSigner(
       pool,
       connectionString: config.databaseUrl,
       publisher,
-      signers: [signer],
+      signers: [online],
+      summaries: verifier && new Summaries({ pool, verifier, clock, log }),
       instance: config.instance,
       clock,
       tickMs: config.tickMs,

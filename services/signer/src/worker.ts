@@ -12,12 +12,15 @@ import {
 import type { Logger } from "pino";
 import { SignerError } from "./error.ts";
 import type { Published, Publisher } from "./publish.ts";
+import type { Summaries } from "./summaries.ts";
 
 export interface WorkerOptions {
   readonly pool: Pool;
   readonly connectionString: string;
   readonly publisher: Publisher;
   readonly signers: readonly Signer[];
+  /** Undefined: none are offered. */
+  readonly summaries?: Summaries | undefined;
   /** Distinguishes this signer from others on the same database. */
   readonly instance: string;
   readonly clock: () => Date;
@@ -62,7 +65,10 @@ export class Worker {
     this.#listener = listen({
       connectionString,
       applicationName: "stemma signer (listening)",
-      channels: new Map([["stemma_work", (payload) => this.#wake(Number(payload))]]),
+      channels: new Map([
+        ["stemma_work", (payload: string) => this.#wake(Number(payload))],
+        ["stemma_summary", () => this.#issueSummaries()],
+      ]),
       onConnected: () => this.#track(this.#lookAround()),
       onError: (error) => log.warn({ err: error }, "Not listening; connecting again."),
     });
@@ -73,6 +79,7 @@ export class Worker {
   /** Ends after the publishes that are under way; what still waits is for the next start. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#options.summaries?.stop();
     clearInterval(this.#timer);
     for (const { timer } of this.#retries.values()) clearTimeout(timer);
     await this.#listener?.close();
@@ -115,6 +122,11 @@ export class Worker {
     }
   }
 
+  #issueSummaries(): void {
+    const { summaries } = this.#options;
+    if (summaries !== undefined && !this.#stopping) this.#track(summaries.issue());
+  }
+
   #note(domainId: number, { epoch, carried, refused }: Published): void {
     const { log, clock } = this.#options;
     this.#refusedChanges += refused.length;
@@ -123,6 +135,8 @@ export class Worker {
     this.#publishes += 1;
     this.#lastPublishAt = clock();
     log.info({ domain: domainId, epoch, changes: carried }, "Published.");
+    // One of something that had expired may have waited for this.
+    this.#issueSummaries();
   }
 
   #fail(domainId: number, error: unknown): void {
@@ -169,13 +183,15 @@ export class Worker {
     for (const { domainId, epoch } of await listHeads(pool)) {
       if (epoch > 0 && publisher.isDue(domainId, epoch)) this.#wake(domainId);
     }
+    this.#issueSummaries();
   }
 
   async #report(): Promise<void> {
-    const { pool, signers, instance, clock } = this.#options;
+    const { pool, signers, summaries, instance, clock } = this.#options;
     for (const { publicKey } of signers) {
       await announceOnlineKey(pool, publicKey.keyId, toPlain(publicKey.toJson()));
     }
+    await summaries?.announce();
     await reportSigner(pool, {
       instance,
       startedAt: this.#startedAt,

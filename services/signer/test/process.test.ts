@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { generatePrivateKey } from "@stemma/crypto";
+import { generatePrivateKey, signerFromPem } from "@stemma/crypto";
 import { type TestDatabase, testDatabase } from "../../../test/support/database.ts";
-import { loadKey } from "../src/keys.ts";
+import { loadKey, loadVerifier } from "../src/keys.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 let database: TestDatabase;
@@ -44,6 +44,21 @@ describe("the process ends with code 2 and one sentence", () => {
     const { status, stderr } = run({ STEMMA_DATABASE_URL: database.signerUrl, STEMMA_SIGNER_KEY_FILE: key });
     expect(status).toBe(2);
     expect(stderr).toMatch(/^The online key cannot be used: Others can read .*\n$/);
+  });
+
+  test("on a verifier's key that is the online key", () => {
+    const key = generatePrivateKey("ed25519");
+    expect(
+      run({
+        STEMMA_DATABASE_URL: database.signerUrl,
+        STEMMA_SIGNER_KEY: key,
+        STEMMA_VERIFIER_ID: "https://v.example",
+        STEMMA_VERIFIER_KEY: key,
+      }),
+    ).toEqual({
+      status: 2,
+      stderr: "The verifier's key cannot be used: it is the online key; give summaries a key of their own.\n",
+    });
   });
 
   test("on a database that has not been migrated", () => {
@@ -87,5 +102,43 @@ describe("the online key", () => {
     await expect(
       loadKey({ keyFile: undefined, passphraseFile: undefined, createKey: false }, environment),
     ).rejects.toThrow(/no passphrase was given/);
+  });
+});
+
+describe("the verifier's key", () => {
+  const online = signerFromPem(generatePrivateKey("ed25519"));
+  const id = "https://v.example";
+
+  test("is created once, beside the online key", async () => {
+    const place = {
+      id,
+      keyFile: path.join(folder, "verifier.pem"),
+      passphraseFile: path.join(folder, "verifier.passphrase"),
+      createKey: true,
+    };
+    const first = await loadVerifier(place, {}, online);
+    const second = await loadVerifier({ ...place, createKey: false }, {}, online);
+    expect(second).toMatchObject({ id, signer: { publicKey: { keyId: first.signer.publicKey.keyId } } });
+    for (const file of [place.keyFile, place.passphraseFile]) expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  test("in the environment is removed from there, and the online key's passphrase is not touched", async () => {
+    const environment = {
+      STEMMA_VERIFIER_KEY: generatePrivateKey("ed25519", "pass"),
+      STEMMA_VERIFIER_PASSPHRASE: "pass",
+      STEMMA_SIGNER_PASSPHRASE: "another",
+    };
+    const place = { id, keyFile: undefined, passphraseFile: undefined, createKey: false };
+    await loadVerifier(place, environment, online);
+    expect(environment).toEqual({ STEMMA_SIGNER_PASSPHRASE: "another" });
+  });
+
+  test("that others can read is refused under its own name", async () => {
+    const keyFile = path.join(folder, "open-verifier.pem");
+    writeFileSync(keyFile, generatePrivateKey("ed25519"));
+    chmodSync(keyFile, 0o644);
+    await expect(
+      loadVerifier({ id, keyFile, passphraseFile: undefined, createKey: false }, {}, online),
+    ).rejects.toThrow(/^The verifier's key cannot be used: Others can read/);
   });
 });

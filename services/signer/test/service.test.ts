@@ -1,8 +1,9 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { listen, listOnlineKeys, readChange, readHead, readSigners } from "@stemma/store";
 import { pino } from "pino";
 import { type TestDatabase, testDatabase } from "../../../test/support/database.ts";
-import { readConfig } from "../src/config.ts";
+import { readConfig, SIGNER_SETTINGS } from "../src/config.ts";
 import { type SignerService, startSigner } from "../src/service.ts";
 import { checkDomain } from "./support/check-domain.ts";
 import { acceptDomain, acceptRecord, newSigner, Owners } from "./support/domain.ts";
@@ -29,7 +30,7 @@ async function start(
     STEMMA_SIGNER_INSTANCE: "test",
     ...environment,
   });
-  const service = await startSigner(config, owners.online, pino({ level: "silent" }), overrides);
+  const service = await startSigner(config, { online: owners.online }, pino({ level: "silent" }), overrides);
   running.push(service);
   return service;
 }
@@ -119,8 +120,31 @@ describe("configuration", () => {
       periods: { timestamp: 86_400, snapshot: 604_800, bins: 2_592_000 },
       bitLength: 6,
       createKey: false,
+      verifier: undefined,
     });
   });
+
+  const verifier = { STEMMA_VERIFIER_ID: "https://v.example", STEMMA_VERIFIER_KEY_FILE: "/v" };
+  test("a verifier has a name and a key", () => {
+    expect(readConfig({ ...good, ...verifier, STEMMA_VERIFIER_PASSPHRASE_FILE: "/p" }).verifier).toEqual({
+      id: "https://v.example",
+      keyFile: "/v",
+      passphraseFile: "/p",
+      createKey: false,
+    });
+    const { STEMMA_VERIFIER_ID } = verifier;
+    const inEnvironment = { ...good, STEMMA_VERIFIER_ID, STEMMA_VERIFIER_KEY: "PEM" };
+    expect(readConfig(inEnvironment).verifier).toMatchObject({ keyFile: undefined });
+  });
+
+  test("docs/configuration.md lists every setting with its default and meaning", async () => {
+    const page = await readFile(new URL("../../../docs/configuration.md", import.meta.url), "utf8");
+    for (const { variable, fallback, meaning } of Object.values(SIGNER_SETTINGS)) {
+      const shown = fallback === undefined || variable === "STEMMA_SIGNER_INSTANCE" ? "" : `\`${fallback}\``;
+      expect(page).toContain(`| \`${variable}\` | ${shown} | ${meaning} |`);
+    }
+  });
+
   const WRONG: readonly [string, Record<string, string>, RegExp][] = [
     ["no database", { STEMMA_SIGNER_KEY_FILE: "/k" }, /STEMMA_DATABASE_URL is not set/],
     [
@@ -132,6 +156,23 @@ describe("configuration", () => {
     ["two keys", { ...good, STEMMA_SIGNER_KEY: "x" }, /and not both/],
     ["a period that is no number", { ...good, STEMMA_TIMESTAMP_SECONDS: "1d" }, /found "1d"/],
     ["too many bins", { ...good, STEMMA_BIN_BITS: "15" }, /from 1 to 14; found "15"/],
+    [
+      "a verifier without a key",
+      { ...good, STEMMA_VERIFIER_ID: "https://v.example" },
+      /With STEMMA_VERIFIER_ID, set either/,
+    ],
+    ["a verifier with two keys", { ...good, ...verifier, STEMMA_VERIFIER_KEY: "x" }, /and not both/],
+    [
+      "a verifier's key without a name",
+      { ...good, STEMMA_VERIFIER_KEY_FILE: "/v" },
+      /STEMMA_VERIFIER_ID is not set; .* must be a URI/,
+    ],
+    [
+      "a verifier that is no URI",
+      { ...good, ...verifier, STEMMA_VERIFIER_ID: "me" },
+      /must be a URI; found "me"/,
+    ],
+    ["a misspelt verifier", { ...good, STEMMA_VERIFIER_KEYFILE: "/v" }, /STEMMA_VERIFIER_KEYFILE is not a/],
     ["a misspelt name", { ...good, STEMMA_SIGNER_TICKS: "1" }, /STEMMA_SIGNER_TICKS is not a setting/],
   ];
   for (const [what, environment, sentence] of WRONG) {
