@@ -492,6 +492,13 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "The detail names the signer's reason; make the change again from the current state.",
   ),
 
+  // ---- summaries ----------------------------------------------------------------------------------------
+  summaries_not_offered: kind(
+    404,
+    "No verification summaries here",
+    "Give the signer a verifier's key (docs/configuration.md), or sign one yourself with `stemma verify --summary`.",
+  ),
+
   // ---- the service itself -------------------------------------------------------------------------------
   not_ready: kind(503, "Not ready", "Try again; /readyz says what is missing."),
   deadline_exceeded: kind(503, "Took too long", "Try again later."),

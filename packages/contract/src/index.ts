@@ -20,6 +20,7 @@ export type {
   MetadataUpload,
   OnlineKeysAnswer,
   RecordUpload,
+  VerifierKeyAnswer,
 } from "./schemas.ts";
 export type { ServiceCode } from "./service-error.ts";
 export { SERVICE_CODES, ServiceError } from "./service-error.ts";

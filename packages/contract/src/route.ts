@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 /** What a token may be allowed to do; everything else is decided by signatures or is public. */
-export const SCOPES = ["domain:create", "domain:list"] as const;
+export const SCOPES = ["domain:create", "domain:list", "summary:issue"] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** Who may use a route. There is no default: a route without an entry does not exist. */

@@ -16,6 +16,8 @@ import {
   onlineKeysAnswer,
   readinessAnswer,
   recordUpload,
+  summaryRequest,
+  verifierKeyAnswer,
   verifyAnswer,
 } from "./schemas.ts";
 
@@ -391,6 +393,37 @@ export const ROUTES = {
       at: time.optional().meta({ description: "Verify as of this time instead of now." }),
     }),
     answers: { 200: json(verifyAnswer, "The verdict, allow or deny.") },
+  },
+  issueSummary: {
+    method: "POST",
+    path: "/v1/domains/{domain}/artifacts/{digest}/summary",
+    tag: "Artifacts",
+    summary: "The verdict of this service as a signed verification summary (SLSA VSA)",
+    description:
+      "PASSED or FAILED, signed by the key of GET /v1/verifier-key, which no process that faces the network holds. " +
+      "The same bytes again for as long as nothing is published in the domain; a new summary afterwards.",
+    authorisation: { kind: "token", scope: "summary:issue" },
+    params: ofArtifact,
+    query: none,
+    body: summaryRequest,
+    answers: {
+      200: bytes("application/vnd.dsse.envelope.v1+json", "One DSSE envelope with an in-toto statement."),
+    },
+  },
+  verifierKey: {
+    method: "GET",
+    path: "/v1/verifier-key",
+    tag: "Artifacts",
+    summary: "Who signs verification summaries here, and the public key that goes with it",
+    authorisation: PUBLIC,
+    params: none,
+    query: none,
+    answers: {
+      200: json(
+        verifierKeyAnswer,
+        "What a layout names to accept such summaries; compare it over another channel before signing.",
+      ),
+    },
   },
   evidence: {
     method: "GET",

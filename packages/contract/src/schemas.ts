@@ -90,6 +90,12 @@ export const recordUpload = z
   .meta({ id: "RecordUpload" });
 export type RecordUpload = z.infer<typeof recordUpload>;
 
+export const summaryRequest = z
+  .strictObject({
+    project: projectName.meta({ description: "The project whose layout decides; the record must claim it." }),
+  })
+  .meta({ id: "SummaryRequest" });
+
 // ---- answers --------------------------------------------------------------------------------------------
 
 /** The versions an answer rests on: a reader who has seen higher ones knows that this answer is old. */
@@ -130,6 +136,15 @@ export const onlineKeysAnswer = z
   })
   .meta({ id: "OnlineKeys" });
 export type OnlineKeysAnswer = z.infer<typeof onlineKeysAnswer>;
+
+export const verifierKeyAnswer = z
+  .object({
+    id: z.string().meta({ description: "URI of the verifier, as `verifier.id` of its summaries." }),
+    keyid: keyId,
+    key: z.record(z.string(), z.unknown()).meta({ description: "Key object, as layouts write it." }),
+  })
+  .meta({ id: "VerifierKey" });
+export type VerifierKeyAnswer = z.infer<typeof verifierKeyAnswer>;
 
 const roleState = z.object({
   role: roleName,

@@ -51,6 +51,8 @@ export const SERVICE_CODES = [
   "layout_unusable",
   "candidate_unverifiable",
   "change_refused",
+  // summaries
+  "summaries_not_offered",
   // the service itself
   "not_ready",
   "deadline_exceeded",

@@ -11,6 +11,7 @@ import { ceremonyHandlers } from "./write/ceremonies.ts";
 import { changeHandlers } from "./write/changes.ts";
 import { metadataHandlers } from "./write/metadata.ts";
 import { recordHandlers } from "./write/records.ts";
+import { summaryHandlers } from "./write/summaries.ts";
 
 /** One handler for each route of the table. */
 export function createHandlers(context: Context): Handlers {
@@ -24,6 +25,7 @@ export function createHandlers(context: Context): Handlers {
     ...metadataHandlers(context),
     ...ceremonyHandlers(context),
     ...recordHandlers(context),
+    ...summaryHandlers(context),
     ...historyHandlers(context),
   };
 }

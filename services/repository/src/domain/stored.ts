@@ -80,13 +80,22 @@ export class StoredFiles {
   /** Several target files in one round trip, past the cache: for histories. What is not there is missing. */
   async targets(domainId: number, wanted: readonly Sha256Hex[]): Promise<ReadonlyMap<Sha256Hex, Uint8Array>> {
     const found = await readTargetFiles(this.#pool, domainId, wanted);
-    for (const [sha256, bytes] of found) this.#check(`${domainId} t ${sha256}`, bytes, sha256);
+    for (const [sha256, bytes] of found) this.checkBytes(`${domainId} t ${sha256}`, bytes, sha256);
     return found;
   }
 
   /** Checks a document that was read past the cache. Throws `stored_bytes_damaged`. */
   check({ role, version, bytes, sha256 }: StoredMetadata): void {
-    this.#check(`${version}.${role}`, bytes, sha256);
+    this.checkBytes(`${version}.${role}`, bytes, sha256);
+  }
+
+  /** Checks bytes that were read past the cache, under a name for the alarm. Throws `stored_bytes_damaged`. */
+  checkBytes(key: string, bytes: Uint8Array, sha256: Sha256Hex): void {
+    if (createHash("sha256").update(bytes).digest("hex") !== sha256) {
+      this.#metrics.damaged.inc();
+      this.#log.fatal({ stored: key, sha256 }, "stored bytes do not have their sha256");
+      throw new ServiceError("stored_bytes_damaged", "The stored bytes are not those that were published.");
+    }
   }
 
   /** One piece of evidence, or undefined. */
@@ -123,17 +132,9 @@ export class StoredFiles {
   }
 
   #admit(key: string, bytes: Uint8Array, sha256: Sha256Hex): StoredBytes {
-    this.#check(key, bytes, sha256);
+    this.checkBytes(key, bytes, sha256);
     const stored = { bytes, sha256 };
     this.#cache.set(key, stored, bytes.length + key.length + 256);
     return stored;
-  }
-
-  #check(key: string, bytes: Uint8Array, sha256: Sha256Hex): void {
-    if (createHash("sha256").update(bytes).digest("hex") !== sha256) {
-      this.#metrics.damaged.inc();
-      this.#log.fatal({ stored: key, sha256 }, "stored bytes do not have their sha256");
-      throw new ServiceError("stored_bytes_damaged", "The stored bytes are not those that were published.");
-    }
   }
 }

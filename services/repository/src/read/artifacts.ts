@@ -40,14 +40,7 @@ export function artifactHandlers(
     async bundle({ params, query }) {
       const published = await domains.published(params.domain);
       const digest = parseDigest(params.digest);
-      const record = (await lookUp(context, published, digest))?.record;
-      if (record === undefined) throw unknownArtifact(digest, params.domain);
-      if (!record.projects.includes(query.project)) {
-        throw new LineageError(
-          "project_not_claimed",
-          `The record of ${digest} claims ${record.projects.join(", ")}, not ${query.project}.`,
-        );
-      }
+      await claimedRecord(context, published, digest, query.project);
       const bytes = await writeBundle(context, published, digest, query.project);
       return bytesAnswer(BUNDLE_TYPE, bytes, "revalidate", {
         keepWhile: () => domains.heads.isCurrent(published.domain.id, published.head.epoch),
@@ -84,6 +77,22 @@ export async function lookUp(
   if (found === undefined) return undefined;
   const record = await ownDocuments(async () => readRecord(digest, found.target));
   return { record, hashes: found.target.hashes, role: found.role };
+}
+
+/** The record of a digest that claims a project. Throws `artifact_unknown`, `project_not_claimed`. */
+export async function claimedRecord(
+  context: Context,
+  published: Published,
+  digest: Digest,
+  project: string,
+): Promise<ArtifactRecord> {
+  const record = (await lookUp(context, published, digest))?.record;
+  if (record === undefined) throw unknownArtifact(digest, published.domain.name);
+  if (record.projects.includes(project)) return record;
+  throw new LineageError(
+    "project_not_claimed",
+    `The record of ${digest} claims ${record.projects.join(", ")}, not ${project}.`,
+  );
 }
 
 /** Changes for a digest that are accepted and not yet signed. Looks at the oldest thousand: only asked when nothing is published. */

@@ -23,21 +23,33 @@ export class RefusedChange extends StemmaError {
 
 /** Waits until a change is decided, as long as a request may; undefined when it still waits then. */
 export async function awaitDecision(
-  { pool, publications, config, domains }: Context,
+  context: Context,
   domain: Domain,
   id: number,
   signal: AbortSignal,
 ): Promise<ChangeState | undefined> {
+  const state = await awaitSigner(context, domain, signal, async () => {
+    const found = await readChange(context.pool, id);
+    return found?.outcome === undefined ? undefined : found;
+  });
+  // The database may have said so before the notification did: whoever is told must also see it.
+  if (state?.epoch !== undefined) context.domains.heads.seen(domain.id, state.epoch);
+  return state;
+}
+
+/** Looks until there is something, as long as a request may: after each word of the signer, and now and then. */
+export async function awaitSigner<T>(
+  { publications, config }: Context,
+  domain: Domain,
+  signal: AbortSignal,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
   const until = performance.now() + Math.min(LIMITS.deadlineMs, config.deadlineMs) - MARGIN_MS;
   for (;;) {
-    // Subscribed before the look, so that a publish between the two is not missed.
+    // Subscribed before the look, so that a word between the two is not missed.
     const heard = publications.next(domain.id, LOOK_AGAIN_MS, signal);
-    const state = await readChange(pool, id);
-    if (state?.outcome !== undefined) {
-      // The database may have said so before the notification did: whoever is told must also see it.
-      if (state.epoch !== undefined) domains.heads.seen(domain.id, state.epoch);
-      return state;
-    }
+    const found = await look();
+    if (found !== undefined) return found;
     if (performance.now() > until || signal.aborted) return undefined;
     await heard;
   }

@@ -1,4 +1,4 @@
-import { problemSchema, ROUTES, type Route } from "@stemma/contract";
+import { PROBLEM_MEDIA_TYPE, problemSchema, ROUTES, type Route } from "@stemma/contract";
 import { generatePrivateKey, type Signer, signerFromPem } from "@stemma/crypto";
 import { encodeBase64 } from "@stemma/encoding";
 import { layoutPath } from "@stemma/lineage";
@@ -8,6 +8,7 @@ import { type TestDatabase, testDatabase } from "../../../../test/support/databa
 import {
   readConfig as readSignerConfig,
   type SignerService,
+  type SummarySigner,
   startSigner,
 } from "../../../signer/src/index.ts";
 import { readConfig } from "../../src/config.ts";
@@ -25,8 +26,8 @@ export interface Reply {
 }
 
 /** Every JSON answer that any test sees has the form that the contract promises. */
-function checkContract(method: string, path: string, status: number, json: unknown): void {
-  if (status >= 400 && status !== 503) {
+function checkContract(method: string, path: string, status: number, type: string, json: unknown): void {
+  if (type === PROBLEM_MEDIA_TYPE) {
     problemSchema.parse(json);
     return;
   }
@@ -55,6 +56,8 @@ export class World {
   readonly log: Record<string, unknown>[];
   service: RepositoryService;
   signer: SignerService | undefined;
+  /** Of the next signer that is started. */
+  verifier: SummarySigner | undefined;
   token = "";
   #domains = 0;
 
@@ -87,7 +90,7 @@ export class World {
     );
     const world = new World(database, signerFromPem(generatePrivateKey("ed25519")), log, service);
     await world.startSigner();
-    const scopes = ["domain:create", "domain:list"];
+    const scopes = ["domain:create", "domain:list", "summary:issue"];
     world.token = (await createToken(database.owner, { name: "test", scopes })).secret;
     return world;
   }
@@ -98,7 +101,11 @@ export class World {
       STEMMA_SIGNER_KEY: "given",
       STEMMA_BIN_BITS: "4",
     });
-    this.signer = await startSigner(config, this.online, pino({ level: "silent" }));
+    this.signer = await startSigner(
+      config,
+      { online: this.online, verifier: this.verifier },
+      pino({ level: "silent" }),
+    );
   }
 
   async stopSigner(): Promise<void> {
@@ -117,7 +124,7 @@ export class World {
     const bytes = Buffer.from(await response.arrayBuffer());
     const type = response.headers.get("content-type") ?? "";
     const json = type.includes("json") && bytes.length > 0 ? JSON.parse(bytes.toString("utf8")) : undefined;
-    if (json !== undefined) checkContract(method, path, response.status, json);
+    if (json !== undefined) checkContract(method, path, response.status, type, json);
     return { status: response.status, headers: response.headers, bytes, json };
   }
 
