@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes what deploy/compose.yml reads from deploy/secrets: random passwords, and the online key with its passphrase.
+# Makes what deploy/compose.yml and compose.summaries.yml read from deploy/secrets: random passwords, the online key and the
+# verifier's key, each with its passphrase.
 # Nothing that exists is overwritten. Run in a checkout: sh deploy/make-secrets.sh [FOLDER]
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
@@ -14,10 +15,11 @@ for service in repository signer; do
   new "${service}_password" "$(random)"
   new "${service}_pgpass" "*:*:*:stemma_${service}_login:$(cat "$folder/${service}_password")"
 done
-new online_key_passphrase "$(random)"
-if [ ! -e "$folder/online_key" ]; then
-  (cd "$here/.." && npm run --silent stemma -- key new "$folder/online_key" --passphrase-file "$folder/online_key_passphrase")
-fi
+for key in online_key verifier_key; do
+  new "${key}_passphrase" "$(random)"
+  [ -e "$folder/$key" ] ||
+    (cd "$here/.." && npm run --silent stemma -- key new "$folder/$key" --passphrase-file "$folder/${key}_passphrase")
+done
 # Stemma's containers run as the user 10001, PostgreSQL's as 999; each reads its own files, and nobody else's.
 own() {
   user=$1
@@ -25,5 +27,5 @@ own() {
   chown "$user:$user" "$@" 2>/dev/null || echo "Give files to the user $user: sudo chown $user:$user $*"
 }
 cd "$folder"
-own 10001 owner_pgpass repository_pgpass signer_pgpass online_key online_key_passphrase
+own 10001 owner_pgpass repository_pgpass signer_pgpass online_key online_key_passphrase verifier_key verifier_key_passphrase
 own 999 owner_password repository_password signer_password

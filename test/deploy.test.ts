@@ -11,10 +11,12 @@ import { createPool, type EmbeddedServer, freePort, startEmbedded } from "@stemm
 import { repositoryRoot as root } from "./support/service.ts";
 
 const compose = readFileSync(join(root, "deploy/compose.yml"), "utf8");
+/** What is added for a signer that issues verification summaries. */
+const summaries = readFileSync(join(root, "deploy/compose.summaries.yml"), "utf8");
 
-/** The text of one service of the compose file. */
-function service(name: string): string {
-  const found = new RegExp(`\\n  ${name}:\\n((?:    .*\\n|\\n)+)`).exec(compose)?.[1];
+/** The text of one service of a compose file. */
+function service(name: string, file = compose): string {
+  const found = new RegExp(`\\n  ${name}:\\n((?:    .*\\n|\\n)+)`).exec(file)?.[1];
   if (found === undefined) throw new Error(`The compose file has no service ${name}.`);
   return found;
 }
@@ -26,8 +28,8 @@ function listOf(text: string, key: string): string[] {
 }
 
 /** `environment:` of a service, secrets of the container mapped to a folder. */
-function environmentOf(name: string, secrets: string): Record<string, string> {
-  const block = /^ {4}environment:\n((?: {6}.*\n)+)/m.exec(service(name))?.[1] ?? "";
+function environmentOf(name: string, secrets: string, file = compose): Record<string, string> {
+  const block = /^ {4}environment:\n((?: {6}.*\n)+)/m.exec(service(name, file))?.[1] ?? "";
   return Object.fromEntries(
     [...block.matchAll(/^ {6}(\w+): "?([^"\n]*)"?$/gm)].map((match) => [
       match[1] ?? "",
@@ -70,6 +72,20 @@ describe("the compose file", () => {
     ]);
   });
 
+  test("leaves summaries to a file of their own, which gives their key to the signer only", () => {
+    expect(compose).not.toContain("verifier");
+    expect([...summaries.matchAll(/^ {2}(\w+):/gm)].map(([, name]) => name)).toEqual([
+      "signer",
+      "verifier_key",
+      "verifier_key_passphrase",
+    ]);
+    expect(listOf(service("signer", summaries), "secrets")).toEqual([
+      "verifier_key",
+      "verifier_key_passphrase",
+    ]);
+    expect(service("signer", summaries)).toContain('STEMMA_VERIFIER_ID: "${STEMMA_VERIFIER_ID:?');
+  });
+
   test("starts programs that are there", () => {
     for (const name of ["migrate", "repository", "signer"]) {
       const [node, file] = listOf(service(name), "command");
@@ -105,6 +121,8 @@ describe("the same commands with the same environment, as processes", () => {
       "signer_pgpass",
       "online_key",
       "online_key_passphrase",
+      "verifier_key",
+      "verifier_key_passphrase",
     ]) {
       expect((await stat(join(secrets, name))).mode & 0o077).toBe(0);
     }
@@ -144,13 +162,16 @@ describe("the same commands with the same environment, as processes", () => {
     const migration = start("migrate");
     expect(await migration.ended).toBe(0);
 
-    const signer = start("signer");
+    const verifier = { STEMMA_VERIFIER_ID: "https://verifier.example" };
+    const signer = start("signer", { ...environmentOf("signer", secrets, summaries), ...verifier });
     const port = await freePort();
     const repository = start("repository", { STEMMA_HOST: "127.0.0.1", STEMMA_PORT: String(port) });
     try {
       expect(await readyAt(`http://127.0.0.1:${port}/readyz`)).toBe(true);
       const answer = await fetch(`http://127.0.0.1:${port}/v1/online-keys`);
       expect(((await answer.json()) as { keys: unknown[] }).keys).toHaveLength(1);
+      const shown = await (await fetch(`http://127.0.0.1:${port}/v1/verifier-key`)).json();
+      expect(shown).toMatchObject({ id: "https://verifier.example" });
     } finally {
       repository.stop();
       signer.stop();

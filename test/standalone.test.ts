@@ -31,13 +31,16 @@ async function startAndEnd(
 }
 
 describe("npm start", () => {
-  test("keeps everything over a restart, the online key included", async () => {
+  test("keeps everything over a restart, the online key and the verifier's key included", async () => {
     const data = join(folder, "data");
     const first = await startService(data);
     const domain = await LiveDomain.create(first);
     const item = await domain.link("kept");
     await domain.record(item);
     const keyBefore = await (await fetch(`${first.url}/v1/online-keys`)).text();
+    const verifier = await (await fetch(`${first.url}/v1/verifier-key`)).json();
+    expect(verifier).toMatchObject({ id: "https://stemma.dev/verifier/standalone" });
+    expect(keyBefore).not.toContain((verifier as { keyid: string }).keyid);
     await first.stop();
 
     const second = await startService(data);
@@ -46,6 +49,7 @@ describe("npm start", () => {
         keys: { keyid: string }[];
       };
       expect(keyBefore).toContain(keys[0]?.keyid);
+      expect(await (await fetch(`${second.url}/v1/verifier-key`)).json()).toEqual(verifier);
       const answer = await fetch(`${second.url}/v1/domains/live/artifacts/${item.digest}/verify?project=app`);
       expect(await answer.json()).toMatchObject({ verdict: { decision: "allow" }, verifiedBy: "server" });
     } finally {
@@ -71,6 +75,7 @@ describe("npm start", () => {
     ["DATABASE_URL", "mysql://somewhere"],
     ["STEMMA_BODY_LIMIT", "lots"],
     ["STEMMA_TIMESTAMP_SECONDS", "1"],
+    ["STEMMA_VERIFIER_ID", "me"],
   ])(
     "refuses %s=%s with one sentence and exit code 2",
     async (name, value) => {
@@ -94,12 +99,12 @@ describe("npm start", () => {
     }
   }, 60_000);
 
-  test("gives the repository process nothing that concerns the key", async () => {
+  test("gives the repository process nothing that concerns the keys", async () => {
     const running = await startService(join(folder, "data"));
     try {
       const environments = await environmentsOf("services/repository/src/main.ts");
       if (process.platform === "linux") expect(environments.length).toBeGreaterThan(0);
-      for (const environment of environments) expect(environment).not.toMatch(/STEMMA_SIGNER_/);
+      for (const environment of environments) expect(environment).not.toMatch(/STEMMA_(?:SIGNER|VERIFIER)_/);
     } finally {
       await running.stop();
     }

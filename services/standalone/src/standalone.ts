@@ -71,16 +71,23 @@ async function startParts(
     STEMMA_SIGNER_PASSPHRASE_FILE: path.join(secrets, "passphrase"),
     STEMMA_SIGNER_CREATE_KEY: "1",
   };
+  const ownVerifier = {
+    STEMMA_VERIFIER_KEY_FILE: path.join(secrets, "verifier-key.pem"),
+    STEMMA_VERIFIER_PASSPHRASE_FILE: path.join(secrets, "verifier-passphrase"),
+    STEMMA_VERIFIER_CREATE_KEY: "1",
+    STEMMA_VERIFIER_ID: environment.STEMMA_VERIFIER_ID || OWN_VERIFIER,
+  };
   parts.run("signer", {
     // A key that is given, in whichever way, comes with its own passphrase.
     ...(environment.STEMMA_SIGNER_KEY || environment.STEMMA_SIGNER_KEY_FILE ? {} : ownKey),
     ...without(environment, DATABASE, COMMAND_SECRETS),
+    ...(environment.STEMMA_VERIFIER_KEY || environment.STEMMA_VERIFIER_KEY_FILE ? {} : ownVerifier),
     ...quiet,
     STEMMA_DATABASE_URL: urls.signer,
   });
   parts.run("repository", {
-    // Nothing that concerns the key enters the process that faces the network.
-    ...without(environment, DATABASE, COMMAND_SECRETS, /^STEMMA_SIGNER_/),
+    // Nothing that concerns the keys enters the process that faces the network.
+    ...without(environment, DATABASE, COMMAND_SECRETS, /^STEMMA_(?:SIGNER|VERIFIER)_/),
     ...quiet,
     STEMMA_HOST: config.host,
     STEMMA_PORT: String(port),
@@ -108,6 +115,9 @@ async function startDatabase(
   parts.database = server;
   return { owner: server.url("owner"), repository: server.url("repository"), signer: server.url("signer") };
 }
+
+/** Who verifies unless told: consumers go by the key, which is this machine's own. */
+const OWN_VERIFIER = "https://stemma.dev/verifier/standalone";
 
 const DATABASE = /^(?:STEMMA_)?DATABASE_URL$/;
 /** What people export for the command `stemma` is no business of the services. */
