@@ -14,24 +14,24 @@ export async function drive<T>(
   for (;;) {
     const step = workflow.next(answer);
     if (step.done === true) return step.value;
-    const effect = step.value;
-    switch (effect.kind) {
-      case "metadata":
-        answer = await (effect.from === "cache"
-          ? cache?.load(effect.role, effect.version, effect.maxLength)
-          : source.metadata(effect.role, effect.version, effect.maxLength));
-        break;
-      case "keep":
-        await cache?.keep(effect.role, effect.version, effect.bytes);
-        answer = undefined;
-        break;
-      case "target":
-        answer = await source.target(effect.path, effect.sha256, effect.length);
-        break;
-      case "evidence":
-        answer = await source.evidence(effect.wanted, effect.maxLength);
-        break;
-    }
+    answer = await answerEffect(step.value, source, cache);
+  }
+}
+
+/** What a source, or a cache, has to say to one effect: for workflows that run somewhere else. */
+export async function answerEffect(effect: Effect, source: Source, cache?: Cache): Promise<EffectAnswer> {
+  switch (effect.kind) {
+    case "metadata":
+      return effect.from === "cache"
+        ? cache?.load(effect.role, effect.version, effect.maxLength)
+        : source.metadata(effect.role, effect.version, effect.maxLength);
+    case "keep":
+      await cache?.keep(effect.role, effect.version, effect.bytes);
+      return undefined;
+    case "target":
+      return source.target(effect.path, effect.sha256, effect.length);
+    case "evidence":
+      return source.evidence(effect.wanted, effect.maxLength);
   }
 }
 

@@ -10,7 +10,7 @@ export {
 export type { ClientOptions, Question } from "./client.ts";
 export { Client, verifyBundle } from "./client.ts";
 export { directorySource, readBounded } from "./directory-source.ts";
-export { drive, driveSync } from "./drive.ts";
+export { answerEffect, drive, driveSync } from "./drive.ts";
 export type { ClientCode } from "./error.ts";
 export { CLIENT_CODES, ClientError } from "./error.ts";
 export { fileCache, writeAtomically } from "./file-cache.ts";

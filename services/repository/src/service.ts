@@ -14,6 +14,7 @@ import { createAuthenticator } from "./http/authenticate.ts";
 import { createHttpServer } from "./http/server.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { VerdictThread } from "./verdict/thread.ts";
 import { VERSION } from "./version.ts";
 import { GateThread } from "./write/gate-thread.ts";
 
@@ -27,6 +28,7 @@ export interface Context {
   readonly domains: Domains;
   readonly histories: HistoryThread;
   readonly gate: GateThread;
+  readonly verdicts: VerdictThread;
   /** The time as of which uploads are judged. */
   readonly clock: () => Date;
   /** True from the first moment of a shutdown. */
@@ -81,6 +83,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       domains: new Domains(heads, files),
       histories: new HistoryThread(),
       gate: new GateThread(),
+      verdicts: new VerdictThread(),
       clock: overrides.clock ?? (() => new Date()),
       isDraining: () => draining,
       canary: () => canary,
@@ -110,8 +113,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
         draining = true;
         stopping ??= stop(server, config, log).then(async () => {
           await canary?.stop();
-          await context.histories.stop();
-          await context.gate.stop();
+          await Promise.all([context.histories.stop(), context.gate.stop(), context.verdicts.stop()]);
           await connection.close();
           await pool.end();
           log.info("stopped");

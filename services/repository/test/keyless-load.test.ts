@@ -95,6 +95,25 @@ test("good bundles are recorded by the next thread, many in one request", async 
   );
 });
 
+test("while verdicts rest on bundles, everybody else is answered", async () => {
+  const events: string[] = [];
+  const now = Date.now();
+  // Each asks about a time for which nothing was proven before.
+  const verdicts = Array.from({ length: 8 }, async (_, index) => {
+    const at = new Date(now - index * 10).toISOString();
+    const reply = await world.get(`/v1/domains/${domain}/artifacts/${DIGEST}/verify?project=app&at=${at}`);
+    events.push("verdict");
+    return reply;
+  });
+  for (let turn = 0; turn < 100; turn += 1) {
+    expect((await world.get(`/${domain}/metadata/timestamp.json`)).status).toBe(200);
+    events.push("timestamp");
+  }
+  for (const { json } of await Promise.all(verdicts))
+    expect(json.verdict).toMatchObject({ decision: "allow" });
+  expect(events.lastIndexOf("timestamp")).toBeLessThan(events.lastIndexOf("verdict"));
+}, 60_000);
+
 test("more requests than the thread takes at a time are told to come again", async () => {
   const bundles = await garbage(16);
   const replies = await Promise.all(Array.from({ length: 24 }, () => keyless.record(domain, ...bundles)));

@@ -1,13 +1,6 @@
-import { drive } from "@stemma/client";
 import { type HistoryAnswer, isProjectName, LIMITS, ServiceError } from "@stemma/contract";
 import { type Digest, parseDigest } from "@stemma/encoding";
-import {
-  type Authority,
-  type HistoryDocument,
-  type HistoryEntry,
-  LineageError,
-  verifyFromRoot,
-} from "@stemma/lineage";
+import { type Authority, type HistoryDocument, type HistoryEntry, LineageError } from "@stemma/lineage";
 import { readVersions } from "@stemma/store";
 import { TufError } from "@stemma/tuf";
 import type { Published } from "../domain/domains.ts";
@@ -117,10 +110,8 @@ async function whatItRestsOn(
   const time = published.head.signedAt ?? new Date(0);
   const restsOn: NonNullable<HistoryAnswer["restsOn"]> = [];
   for (const project of record.projects) {
-    const verdict = await drive(
-      verifyFromRoot(root, { digest, project }, time),
-      context.domains.source(published),
-    );
+    const source = context.domains.source(published);
+    const verdict = await context.verdicts.verify(root, { digest, project }, time, source);
     restsOn.push({
       project,
       decision: verdict.decision,

@@ -1,4 +1,4 @@
-import { BUNDLE_TYPE, BundleRecorder, drive } from "@stemma/client";
+import { BUNDLE_TYPE, BundleRecorder } from "@stemma/client";
 import { type ArtifactAnswer, ServiceError } from "@stemma/contract";
 import { type Digest, parseDigest, recordPath } from "@stemma/encoding";
 import {
@@ -8,7 +8,6 @@ import {
   readRecord,
   readRevocations,
   revocationsPath,
-  verifyFromRoot,
 } from "@stemma/lineage";
 import { readWaiting } from "@stemma/store";
 import { ownDocuments, type Published } from "../domain/domains.ts";
@@ -55,7 +54,7 @@ export function artifactHandlers(
       if (Number.isNaN(time.getTime())) {
         throw new ServiceError("bad_parameter", "In the query: `at` is not a moment of the calendar.");
       }
-      const verdict = await drive(verifyFromRoot(root, request, time), domains.source(published));
+      const verdict = await context.verdicts.verify(root, request, time, domains.source(published));
       return jsonAnswer(200, { verifiedBy: "server", notice: NOTICE, verdict });
     },
   };
@@ -163,7 +162,7 @@ async function readRevocation(
 
 /** Verifies as of the publish, and keeps all that the verification asked for: allow or deny, anybody can repeat it from this. */
 async function writeBundle(
-  { domains }: Context,
+  { domains, verdicts }: Context,
   published: Published,
   digest: Digest,
   project: string,
@@ -172,7 +171,7 @@ async function writeBundle(
   const recorder = new BundleRecorder(domains.source(published));
   recorder.addMetadata("root", 1, root);
   const time = published.head.signedAt ?? new Date(0);
-  await drive(verifyFromRoot(root, { digest, project }, time), recorder.source);
+  await verdicts.verify(root, { digest, project }, time, recorder.source);
   return recorder.write();
 }
 
