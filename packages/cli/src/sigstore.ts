@@ -89,7 +89,7 @@ export function signBundle(payload: JsonObject, signer: Signer): Promise<Uint8Ar
   const sigstoreSigner: SigstoreSigner = {
     sign: async (data) => ({
       signature: Buffer.from(await signer.sign(data)),
-      // The hint becomes the key id of the DSSE signature, by which layouts find the key.
+      // By the hint, layouts find the key.
       key: { $case: "publicKey", publicKey: publicPem(publicKey), hint: publicKey.keyId },
     }),
   };
@@ -105,6 +105,9 @@ export function checkBundleKey({ scheme }: PublicKey): void {
 async function build(payload: JsonObject, signer: SigstoreSigner, witnesses: Witness[]): Promise<Uint8Array> {
   const builder = new DSSEBundleBuilder({ signer, witnesses });
   const bundle = await builder.create({ data: Buffer.from(writeJson(payload)), type: PAYLOAD_TYPE });
+  // The library repeats the hint in the envelope, where it is nothing that others need, and where sigstore-go, and so
+  // cosign, refuses whatever is not the key id that it would compute itself.
+  for (const signature of bundle.content.dsseEnvelope.signatures) signature.keyid = "";
   const bytes = utf8(JSON.stringify(bundleToJSON(bundle)));
   // What our own reader refuses is not handed out.
   readEnvelope(bytes);

@@ -18,13 +18,18 @@ const MAX_KEY_ID = 256;
 
 /** Reads a key id. Any short printable ASCII label is one; `bad_key_id` otherwise. */
 export function asKeyId(text: string, where: string): KeyId {
-  if (text.length === 0 || text.length > MAX_KEY_ID || !/^[\x21-\x7e]+$/.test(text)) {
+  if (!isKeyId(text)) {
     throw new CryptoError(
       "bad_key_id",
       `${where} must be a key id of 1 to ${MAX_KEY_ID} printable characters.`,
     );
   }
-  return text as KeyId;
+  return text;
+}
+
+/** Whether a text can be a key id. */
+export function isKeyId(text: string): text is KeyId {
+  return text.length <= MAX_KEY_ID && /^[\x21-\x7e]+$/.test(text);
 }
 
 /** The key id of TUF 4.2 and of present in-toto: sha256 of the canonical key object. */

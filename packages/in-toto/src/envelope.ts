@@ -1,4 +1,4 @@
-import { asKeyId, type KeyId } from "@stemma/crypto";
+import { asKeyId, isKeyId, type KeyId } from "@stemma/crypto";
 import {
   asArray,
   asObject,
@@ -80,7 +80,8 @@ export function readEnvelope(bytes: Uint8Array, limits: InTotoLimits = DEFAULT_L
     );
   }
   if (isDsse) {
-    const { payloadType, body, message, signatures } = openDsse(envelope, limits);
+    const { payloadType, body, message, signatures: found } = openDsse(envelope, limits);
+    const signatures = bundle ? labelled(found, document) : found;
     if (payloadType !== PAYLOAD_TYPE && !STATEMENT_PAYLOAD_TYPE.test(payloadType)) {
       throw new InTotoError(
         "unsupported_payload_type",
@@ -109,6 +110,18 @@ function bundledEnvelope(bundle: JsonObject): JsonObject {
     );
   }
   return envelope as JsonObject;
+}
+
+/**
+ * In a bundle by a key, the hint of the key stands beside the envelope (Sigstore bundle, PublicKeyIdentifier), whose own
+ * signature need not repeat it. It is anybody's text, so one that cannot be a key id is none.
+ */
+function labelled(signatures: readonly EnvelopeSignature[], bundle: JsonObject): EnvelopeSignature[] {
+  const material = bundle.get("verificationMaterial");
+  const key = material instanceof Map ? material.get("publicKey") : undefined;
+  const text = key instanceof Map ? key.get("hint") : undefined;
+  const hint = typeof text === "string" && isKeyId(text) ? text : undefined;
+  return signatures.map((signature) => ({ ...signature, keyId: signature.keyId ?? hint }));
 }
 
 /** Takes a DSSE envelope apart, without reading its payload. Throws as `readEnvelope`. */

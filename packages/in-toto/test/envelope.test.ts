@@ -296,6 +296,26 @@ describe("DSSE", () => {
     );
   });
 
+  test("in a Sigstore bundle without a key id in its signature, the hint beside it is the key id", async () => {
+    const dsseEnvelope = open(await signLink(sample, [alice]));
+    const bundle = (hint: unknown, keyid = "") =>
+      close({
+        mediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
+        verificationMaterial: hint === undefined ? {} : { publicKey: { hint } },
+        dsseEnvelope: { ...dsseEnvelope, signatures: [{ ...dsseEnvelope.signatures[0], keyid }] },
+      });
+    const keyIdIn = (bytes: Uint8Array) => readEnvelope(bytes).signatures[0]?.keyId;
+    const { keyId } = alice.publicKey;
+    expect(keyIdIn(bundle(keyId))).toBe(keyId);
+    expect(keyIdIn(bundle("one", "another"))).toBe("another");
+    expect(names(bundle(bob.publicKey.keyId))).toEqual([]);
+    // Others may write whatever they like there.
+    for (const hint of [undefined, "", "two words", "x".repeat(257), 1, null, [keyId]]) {
+      expect(keyIdIn(bundle(hint))).toBeUndefined();
+      expect(names(bundle(hint))).toEqual([keyId]);
+    }
+  });
+
   test("a payload of the limit is read and one byte more refused", async () => {
     const bytes = await signLink(sample, [alice]);
     const size = Buffer.from(open(bytes).payload, "base64").length;
