@@ -88,8 +88,10 @@ function entryBody(kind: EntryKind, envelope: Envelope, certificate: string): un
   const [name, apiVersion] = kind.split(" ");
   const entry = (spec: unknown): unknown => ({ apiVersion, kind: name, spec });
   switch (kind) {
-    case "dsse 0.0.1":
-      return entry({ payloadHash, signatures: [{ signature, verifier: pem }] });
+    case "dsse 0.0.1": {
+      const envelopeHash = { algorithm: "sha256", value: hash("sha256", envelopeJson(envelope)) };
+      return entry({ envelopeHash, payloadHash, signatures: [{ signature, verifier: pem }] });
+    }
     case "intoto 0.0.2": {
       const sig = Buffer.from(signature).toString("base64");
       return entry({
@@ -113,6 +115,15 @@ function entryBody(kind: EntryKind, envelope: Envelope, certificate: string): un
       return entry({ hashedRekordV002: { data, signature: { content: signature, verifier } } });
     }
   }
+}
+
+/** The envelope as it is sent to the log. */
+function envelopeJson({ payloadType, payload, signatures }: Envelope): string {
+  return JSON.stringify({
+    payloadType,
+    payload: payload.toString("base64"),
+    signatures: signatures.map(({ sig, keyid }) => ({ sig: sig.toString("base64"), keyid })),
+  });
 }
 
 /** The digest of what a DSSE signature covers, which is what an entry says that knows nothing of DSSE. */
