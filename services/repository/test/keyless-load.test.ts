@@ -20,8 +20,11 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 /** Bundles of another statement than the one that was signed, which costs almost as much to find out as a good one. */
-async function garbage(count: number = LIMITS.bundlesPerUpload): Promise<readonly Uint8Array[]> {
-  const json = JSON.parse(Buffer.from(await keyless.sign()).toString());
+async function garbage(
+  count: number = LIMITS.bundlesPerUpload,
+  from: Keyless = keyless,
+): Promise<readonly Uint8Array[]> {
+  const json = JSON.parse(Buffer.from(await from.sign()).toString());
   json.dsseEnvelope.payload = encodeBase64(statement("somebody else"));
   return Array.from({ length: count }, (_, index) => utf8(JSON.stringify(json) + " ".repeat(index)));
 }
@@ -120,3 +123,17 @@ test("more requests than the thread takes at a time are told to come again", asy
   const codes = new Set(replies.map(({ json }) => json.code));
   expect(codes).toEqual(new Set(["bad_log_entry", "too_busy"]));
 }, 60_000);
+
+test("a shutdown does not wait for the thread: it ends, and so does whatever still waited for it", async () => {
+  const short = await World.start({ STEMMA_SHUTDOWN_MS: "0" });
+  const other = await Keyless.create(short);
+  const { name } = await other.createDomain("domain");
+  const bundles = await garbage(32, other);
+  const uploads = Array.from({ length: 8 }, () => other.record(name, ...bundles));
+  const ends = Promise.allSettled(uploads);
+  // By now they are with the thread, which has work for seconds.
+  for (let turn = 0; turn < 20; turn += 1) await short.get("/livez");
+  await short.stop();
+  expect((await ends).map(({ status }) => status)).toContain("rejected");
+  expect(JSON.stringify(short.log)).toContain("The thread that verifies Sigstore bundles ended.");
+});
