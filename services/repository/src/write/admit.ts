@@ -40,7 +40,7 @@ export async function admit(
     const recorded = read(await context.domains.files.evidences(domain.id, names));
     const sublayouts = recorded.filter((item) => holds(item, ({ kind }) => kind === "layout"));
     if (sublayouts.length > 0) {
-      const again = await judge(context, current, [...sublayouts, ...items], time);
+      const again = await judge(context, current, [...items, ...sublayouts], time);
       refused = again.filter(({ sha256 }) => offered.has(sha256));
     }
   }
