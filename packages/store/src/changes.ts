@@ -1,4 +1,5 @@
 import type { Digest, Sha256Hex } from "@stemma/encoding";
+import { INSERT_EVIDENCE } from "./files.ts";
 import { asBuffer, type NewMetadata } from "./metadata.ts";
 import type { PoolClient, Queryable } from "./pool.ts";
 
@@ -28,19 +29,21 @@ export interface ChangeState {
 }
 
 /**
- * Enqueues one record, and tells the signer with the commit. Call it in the transaction that stores the evidence.
+ * Stores the evidence of a record, enqueues the record and tells the signer: one statement, so all of it or nothing.
  * Returns the change's id.
  */
 export async function enqueueRecord(
-  client: PoolClient,
+  database: Queryable,
   domainId: number,
+  evidence: readonly Uint8Array[],
   record: RecordChange,
 ): Promise<number> {
-  const { rows } = await client.query<{ id: number }>({
+  const { rows } = await database.query<{ id: number }>({
     name: "enqueue-record",
-    text: `WITH added AS (INSERT INTO change (domain_id, kind, body) VALUES ($1, 'record', $2) RETURNING id)
-           SELECT id, pg_notify('stemma_work', $3) FROM added`,
-    values: [domainId, JSON.stringify(record), String(domainId)],
+    text: `WITH stored AS (${INSERT_EVIDENCE}),
+                added AS (INSERT INTO change (domain_id, kind, body) VALUES ($1, 'record', $3) RETURNING id)
+           SELECT id, pg_notify('stemma_work', $4) FROM added`,
+    values: [domainId, evidence.map(asBuffer), JSON.stringify(record), String(domainId)],
   });
   return (rows[0] as { id: number }).id;
 }
@@ -134,23 +137,34 @@ interface ChangeRow {
   readonly refusalDetail: string | null;
 }
 
+/** What became of a change; undefined for one that there is not. */
 export async function readChange(database: Queryable, id: number): Promise<ChangeState | undefined> {
+  return (await readChanges(database, [id])).get(id);
+}
+
+/** What became of changes, by id, in one round trip. */
+export async function readChanges(
+  database: Queryable,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, ChangeState>> {
   const { rows } = await database.query<ChangeRow>({
-    name: "read-change",
+    name: "read-changes",
     text: `SELECT id, domain_id AS "domainId", outcome, epoch, refusal, refusal_detail AS "refusalDetail"
-           FROM change WHERE id = $1`,
-    values: [id],
+           FROM change WHERE id = ANY($1::bigint[])`,
+    values: [ids],
   });
-  const row = rows[0];
-  return (
-    row && {
-      id: row.id,
-      domainId: row.domainId,
-      outcome: row.outcome ?? undefined,
-      epoch: row.epoch ?? undefined,
-      refusal: row.refusal ?? undefined,
-      refusalDetail: row.refusalDetail ?? undefined,
-    }
+  return new Map(
+    rows.map((row) => [
+      row.id,
+      {
+        id: row.id,
+        domainId: row.domainId,
+        outcome: row.outcome ?? undefined,
+        epoch: row.epoch ?? undefined,
+        refusal: row.refusal ?? undefined,
+        refusalDetail: row.refusalDetail ?? undefined,
+      },
+    ]),
   );
 }
 

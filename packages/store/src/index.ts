@@ -20,6 +20,7 @@ export {
   markRefused,
   type RecordChange,
   readChange,
+  readChanges,
   readWaiting,
   type WaitingChange,
   waitingSummary,
@@ -39,7 +40,6 @@ export { type EmbeddedOptions, type EmbeddedServer, freePort, startEmbedded } fr
 export { STORE_CODES, type StoreCode, StoreError } from "./error.ts";
 export {
   type FileReference,
-  insertEvidence,
   insertTargetFiles,
   missingEvidence,
   missingTargetFiles,

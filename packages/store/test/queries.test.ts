@@ -5,7 +5,7 @@ import { type TestDatabase, testDatabase } from "../../../test/support/database.
 import { enqueueRecord, readChange, readWaiting, waitingSummary } from "../src/changes.ts";
 import { databaseSource } from "../src/database-source.ts";
 import { createDomain, findDomain, listDomains, moveHead, readHead } from "../src/domains.ts";
-import { insertEvidence, missingEvidence, readEvidences } from "../src/files.ts";
+import { missingEvidence, readEvidences } from "../src/files.ts";
 import { insertMetadata, readMetadata } from "../src/metadata.ts";
 import { withTransaction } from "../src/pool.ts";
 
@@ -77,11 +77,20 @@ describe("the head", () => {
   });
 });
 
+const RECORD = {
+  digest: parseDigest(`sha256:${"a".repeat(64)}`),
+  descriptor: { mediaType: "text/plain", size: 1 },
+  projects: ["app"],
+  evidence: [],
+};
+
 describe("bytes", () => {
+  const store = (items: readonly Uint8Array[]) => enqueueRecord(database.repository, domainId, items, RECORD);
+
   test("come back exactly, and the same item twice is one", async () => {
     const items = [Buffer.from([0, 255, 10, 92]), utf8("text \\x00"), utf8("text \\x00")];
-    await insertEvidence(database.repository, domainId, items);
-    await insertEvidence(database.repository, domainId, items);
+    await store(items);
+    await store(items);
     const hashes = items.map((bytes) => asSha256Hex(sha256(bytes), "test"));
     const stored = await readEvidences(database.repository, domainId, hashes);
     expect(stored.size).toBe(2);
@@ -91,7 +100,7 @@ describe("bytes", () => {
 
   test("are missing when they are not there, or have another length", async () => {
     const bytes = utf8("here");
-    await insertEvidence(database.repository, domainId, [bytes]);
+    await store([bytes]);
     const here = { sha256: asSha256Hex(sha256(bytes), "test"), length: 4 };
     const gone = { sha256: asSha256Hex(sha256(utf8("gone")), "test"), length: 4 };
     const wrong = { ...here, length: 5 };
@@ -136,22 +145,15 @@ describe("bytes", () => {
 });
 
 describe("changes", () => {
-  const record = {
-    digest: parseDigest(`sha256:${"a".repeat(64)}`),
-    descriptor: { mediaType: "text/plain", size: 1 },
-    projects: ["app"],
-    evidence: [],
-  };
-
   test("wait in order, and are decided once", async () => {
-    const first = await withTransaction(database.repository, (client) =>
-      enqueueRecord(client, domainId, record),
-    );
-    const second = await withTransaction(database.repository, (client) =>
-      enqueueRecord(client, domainId, record),
-    );
-    expect((await readWaiting(database.signer, domainId, 10)).map(({ id }) => id)).toEqual([first, second]);
-    expect(await waitingSummary(database.repository)).toMatchObject({ count: 2, oldest: expect.any(Date) });
+    const first = await enqueueRecord(database.repository, domainId, [], RECORD);
+    const second = await enqueueRecord(database.repository, domainId, [], RECORD);
+    const waiting = (await readWaiting(database.signer, domainId, 10)).map(({ id }) => id);
+    expect(waiting.slice(-2)).toEqual([first, second]);
+    expect(await waitingSummary(database.repository)).toMatchObject({
+      count: waiting.length,
+      oldest: expect.any(Date),
+    });
     const refuse = "UPDATE change SET outcome = 'refused', refusal = 'x', decided_at = now() WHERE id = $1";
     await expect(database.repository.query(refuse, [first])).rejects.toMatchObject({ code: "42501" });
     await database.signer.query(refuse, [first]);
@@ -164,9 +166,9 @@ describe("changes", () => {
   });
 
   test("cannot be made by the signer", async () => {
-    await expect(
-      withTransaction(database.signer, (client) => enqueueRecord(client, domainId, record)),
-    ).rejects.toMatchObject({ code: "42501" });
+    await expect(enqueueRecord(database.signer, domainId, [], RECORD)).rejects.toMatchObject({
+      code: "42501",
+    });
   });
 });
 

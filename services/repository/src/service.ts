@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { checkSchema, checkServer, createPool, type Pool } from "@stemma/store";
 import { Canary } from "./canary/canary.ts";
 import type { Config } from "./config.ts";
+import { Decisions } from "./domain/decisions.ts";
 import { Domains } from "./domain/domains.ts";
 import { Heads } from "./domain/heads.ts";
 import { Publications } from "./domain/publications.ts";
@@ -25,6 +26,7 @@ export interface Context {
   readonly metrics: Metrics;
   readonly pool: Pool;
   readonly publications: Publications;
+  readonly decisions: Decisions;
   readonly domains: Domains;
   readonly histories: HistoryThread;
   readonly gate: GateThread;
@@ -80,6 +82,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       metrics,
       pool,
       publications,
+      decisions: new Decisions(pool),
       domains: new Domains(heads, files),
       histories: new HistoryThread(),
       gate: new GateThread(),

@@ -1,6 +1,6 @@
 import { type ChangeAnswer, isProblemCode, LIMITS } from "@stemma/contract";
 import { StemmaError } from "@stemma/encoding";
-import { type ChangeState, type Domain, readChange, readHead } from "@stemma/store";
+import type { ChangeState, Domain } from "@stemma/store";
 import { type Answer, jsonAnswer } from "../http/answer.ts";
 import { versionsOf } from "../read/versions.ts";
 import type { Context } from "../service.ts";
@@ -27,9 +27,11 @@ export async function awaitDecision(
   domain: Domain,
   id: number,
   signal: AbortSignal,
+  heard?: Promise<void>,
 ): Promise<ChangeState | undefined> {
+  await heard;
   const state = await awaitSigner(context, domain, signal, async () => {
-    const found = await readChange(context.pool, id);
+    const found = await context.decisions.look(id);
     return found?.outcome === undefined ? undefined : found;
   });
   // The database may have said so before the notification did: whoever is told must also see it.
@@ -37,17 +39,22 @@ export async function awaitDecision(
   return state;
 }
 
+/** Resolves at the signer's next word about a domain, or when it is time to look without one. */
+export function nextWord({ publications }: Context, domain: Domain, signal: AbortSignal): Promise<void> {
+  return publications.next(domain.id, LOOK_AGAIN_MS, signal);
+}
+
 /** Looks until there is something, as long as a request may: after each word of the signer, and now and then. */
 export async function awaitSigner<T>(
-  { publications, config }: Context,
+  context: Context,
   domain: Domain,
   signal: AbortSignal,
   look: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
-  const until = performance.now() + Math.min(LIMITS.deadlineMs, config.deadlineMs) - MARGIN_MS;
+  const until = performance.now() + Math.min(LIMITS.deadlineMs, context.config.deadlineMs) - MARGIN_MS;
   for (;;) {
     // Subscribed before the look, so that a word between the two is not missed.
-    const heard = publications.next(domain.id, LOOK_AGAIN_MS, signal);
+    const heard = nextWord(context, domain, signal);
     const found = await look();
     if (found !== undefined) return found;
     if (performance.now() > until || signal.aborted) return undefined;
@@ -60,9 +67,16 @@ export async function answerChange(
   context: Context,
   domain: Domain,
   id: number,
-  options: { readonly wait: boolean; readonly signal: AbortSignal; readonly warnings?: readonly Warning[] },
+  options: {
+    readonly wait: boolean;
+    readonly signal: AbortSignal;
+    readonly warnings?: readonly Warning[];
+    /** The signer's next word since before the change was accepted: there is nothing to look for until then. */
+    readonly heard?: Promise<void> | undefined;
+  },
 ): Promise<Answer> {
-  const state = options.wait ? await awaitDecision(context, domain, id, options.signal) : undefined;
+  const { wait, signal, heard } = options;
+  const state = wait ? await awaitDecision(context, domain, id, signal, heard) : undefined;
   if (state?.outcome === "refused") {
     throw new RefusedChange(id, state.refusal ?? "", state.refusalDetail ?? "");
   }
@@ -78,7 +92,7 @@ export async function answerChange(
 
 /** What became of a change, for people and programs. */
 export async function describeChange(
-  { pool }: Context,
+  { domains }: Context,
   domain: Domain,
   id: number,
   state: ChangeState | undefined,
@@ -89,10 +103,5 @@ export async function describeChange(
     const refusal = { code: state.refusal ?? "", message: state.refusalDetail ?? "" };
     return { ...base, outcome: "refused", refusal };
   }
-  const head = await readHead(pool, domain.id);
-  return {
-    ...base,
-    outcome: "published",
-    ...(head === undefined ? {} : { versions: versionsOf(head) }),
-  };
+  return { ...base, outcome: "published", versions: versionsOf(await domains.heads.head(domain)) };
 }

@@ -12,7 +12,7 @@ import {
   TRUSTED_ROOT,
   trustedRootPath,
 } from "@stemma/lineage";
-import { enqueueRecord, insertEvidence, withTransaction } from "@stemma/store";
+import { enqueueRecord } from "@stemma/store";
 import { keysOf, type TargetFile } from "@stemma/tuf";
 import { ownDocuments, type Published } from "../domain/domains.ts";
 import { Lru } from "../domain/lru.ts";
@@ -23,7 +23,7 @@ import { versionsOf } from "../read/versions.ts";
 import type { Context } from "../service.ts";
 import { admit, type Current } from "./admit.ts";
 import { delegationOf } from "./base.ts";
-import { answerChange } from "./outcome.ts";
+import { answerChange, nextWord } from "./outcome.ts";
 
 /**
  * Records of artifacts. What is recorded is which evidence exists: each piece must be signed by a functionary of the
@@ -57,21 +57,21 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
       }
       await admit(context, published, await layouts.current(published, body.project), evidence, before);
 
-      const changeId = await withTransaction(context.pool, async (client) => {
-        await insertEvidence(client, domain.id, [...evidence.values()]);
-        return enqueueRecord(client, domain.id, {
-          digest,
-          descriptor: {
-            mediaType: record.mediaType,
-            size: record.size,
-            ...(record.artifactType === undefined ? {} : { artifactType: record.artifactType }),
-          },
-          projects: record.projects,
-          evidence: record.evidence,
-        });
+      const wait = query.wait === "published";
+      // Before it is accepted, so that no publish of it can be missed.
+      const heard = wait ? nextWord(context, domain, signal) : undefined;
+      const changeId = await enqueueRecord(context.pool, domain.id, [...evidence.values()], {
+        digest,
+        descriptor: {
+          mediaType: record.mediaType,
+          size: record.size,
+          ...(record.artifactType === undefined ? {} : { artifactType: record.artifactType }),
+        },
+        projects: record.projects,
+        evidence: record.evidence,
       });
       context.metrics.accepted.inc({ kind: "record" });
-      return answerChange(context, domain, changeId, { wait: query.wait === "published", signal });
+      return answerChange(context, domain, changeId, { wait, signal, heard });
     },
   };
 }

@@ -4,7 +4,6 @@ import {
   createDomain,
   enqueueMetadata,
   enqueueRecord,
-  insertEvidence,
   insertTargetFiles,
   type NewMetadata,
   type Pool,
@@ -139,14 +138,11 @@ export async function acceptRecord(
   change: Partial<RecordChange> = {},
 ): Promise<number> {
   const items = evidence.map(utf8);
-  return withTransaction(repository, async (client) => {
-    await insertEvidence(client, domainId, items);
-    return enqueueRecord(client, domainId, {
-      digest: digestOf(name),
-      descriptor: { mediaType: "application/octet-stream", size: name.length },
-      projects: ["app"],
-      evidence: items.map((bytes) => ({ sha256: sha256(bytes) as Sha256Hex, length: bytes.length })),
-      ...change,
-    });
+  return enqueueRecord(repository, domainId, items, {
+    digest: digestOf(name),
+    descriptor: { mediaType: "application/octet-stream", size: name.length },
+    projects: ["app"],
+    evidence: items.map((bytes) => ({ sha256: sha256(bytes) as Sha256Hex, length: bytes.length })),
+    ...change,
   });
 }
