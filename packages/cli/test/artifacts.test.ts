@@ -90,7 +90,7 @@ describe("artifactName", () => {
           const name = artifactName("/work", path);
           expect(name).toBe(parts.join("/"));
           expect(() => checkArtifactName(name, DEFAULT_LIMITS.nameLength, "test")).not.toThrow();
-          expect(artifactName("/work", `/work/${path}`)).toBe(name);
+          expect(artifactName("/base", `/base/${path}`)).toBe(name);
         },
       ),
     );
