@@ -21,4 +21,8 @@ else
   echo "SKIPPED: the column of Python needs Python 3.10 or newer with venv"
 fi
 "$root/node_modules/.bin/node" "$root/test/interop/in-toto-peer.ts" divergences "${peers[@]}" || status=1
+# The stock command, given the owner's public key and nothing else of ours.
+(cd "$root/test/interop/go" && go build -o "$work/in-toto" github.com/in-toto/in-toto-golang)
+"$root/node_modules/.bin/node" "$root/test/interop/in-toto-stock.ts" go --layout --layout-keys --link-dir \
+  "$work/in-toto" verify || status=1
 exit "$status"

@@ -12,3 +12,6 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$root/test/interop/in-toto-requirements.txt"
 "$root/node_modules/.bin/node" "$root/test/interop/in-toto-peer.ts" exchange \
   "python=$work/venv/bin/python $root/test/interop/in_toto_peer.py"
+# The stock command, given the owner's public key and nothing else of ours.
+"$root/node_modules/.bin/node" "$root/test/interop/in-toto-stock.ts" python --layout --verification-keys --link-dir \
+  "$work/venv/bin/in-toto-verify"

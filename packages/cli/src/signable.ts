@@ -9,6 +9,7 @@ import {
   writeJson,
 } from "@stemma/encoding";
 import {
+  type AddOptions,
   addSignatures,
   assembleEnvelope,
   checkPredicate,
@@ -41,7 +42,7 @@ export interface Signable {
   /** For root and targets. */
   readonly metadata: Metadata | undefined;
   /** The document with the signer's signature added, everything else byte for byte of the same meaning. */
-  sign(signer: Signer): Promise<Uint8Array>;
+  sign(signer: Signer, options?: AddOptions): Promise<Uint8Array>;
 }
 
 /**
@@ -77,7 +78,13 @@ function readTuf(kind: "root" | "targets", bytes: Uint8Array, document: JsonObje
     message: metadata.signedBytes,
     signatures: metadata.signatures,
     metadata,
-    sign: async (signer) => {
+    sign: async (signer, options) => {
+      if (options?.everyKeyId === true) {
+        throw new CliError(
+          "usage",
+          "--every-key-id is for layouts, links and statements; TUF has one key id.",
+        );
+      }
       const { keyId } = signer.publicKey;
       const entry = jsonObject({ keyid: keyId, sig: encodeHex(await signer.sign(metadata.signedBytes)) });
       const others = asArray(document.get("signatures"), "signatures");
@@ -93,8 +100,8 @@ function readInToto(bytes: Uint8Array, now: Date): Signable {
     message: envelope.message,
     signatures: envelope.signatures,
     metadata: undefined,
-    sign: async (signer) => {
-      if (!envelope.bundle) return addSignatures(bytes, [signer]);
+    sign: async (signer, options) => {
+      if (!envelope.bundle) return addSignatures(bytes, [signer], options);
       throw new CliError("not_signable", "A Sigstore bundle holds one signature and takes no other.");
     },
   };

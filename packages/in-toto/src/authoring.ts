@@ -242,13 +242,29 @@ export function assembleEnvelope(
   return writeJson(envelope);
 }
 
+/** How signatures are added. */
+export interface AddOptions {
+  /**
+   * Whether each signature is given under every key id that in-toto implementations compute for the key. Others find a
+   * key that they are given as a file by its id alone, and their ids differ (docs/divergences.md, I-17).
+   */
+  readonly everyKeyId?: boolean;
+}
+
 /**
  * The same envelope with the signers' signatures added, in place of any that those key ids already had. The payload
  * stays byte for byte what the others signed. Throws as `readEnvelope`.
  */
-export async function addSignatures(bytes: Uint8Array, signers: readonly Signer[]): Promise<Uint8Array> {
+export async function addSignatures(
+  bytes: Uint8Array,
+  signers: readonly Signer[],
+  { everyKeyId = false }: AddOptions = {},
+): Promise<Uint8Array> {
   const { format, message } = readEnvelope(bytes);
-  const added = await signAll(message, signers);
+  const signed = await signAll(message, signers);
+  const added = everyKeyId
+    ? signed.flatMap((entry, index) => underEveryKeyId(entry, signers[index]))
+    : signed;
   const names = new Set<JsonValue>(added.map((entry): KeyId => entry.keyId));
   const envelope = new Map(asObject(parseJson(bytes), "The envelope"));
   const kept = asArray(envelope.get("signatures"), "signatures").filter(
@@ -266,6 +282,12 @@ function signAll(message: Uint8Array, signers: readonly Signer[]): Promise<Signa
       ...(signer.certificate === undefined ? {} : { certificate: signer.certificate }),
     })),
   );
+}
+
+function underEveryKeyId(entry: SignatureEntry, signer: Signer | undefined): SignatureEntry[] {
+  if (signer === undefined) return [entry];
+  const { keyId, legacyKeyId, pemKeyId } = signer.publicKey;
+  return [...new Set([keyId, legacyKeyId, pemKeyId])].map((id) => ({ ...entry, keyId: id }));
 }
 
 function writeSignature(

@@ -9,6 +9,7 @@ export { digestUri, LAYOUT_SATISFIED, summaryStatement } from "./attest-summary.
 export type { AttributeRule } from "./attributes.ts";
 export { attributeText, failedAttributes, readAttributeRules } from "./attributes.ts";
 export type {
+  AddOptions,
   AttributeContent,
   FunctionaryContent,
   LayoutContent,

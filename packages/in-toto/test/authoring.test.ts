@@ -1,7 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
+import { generatePrivateKey, signerFromPem } from "@stemma/crypto";
 import { toPlain } from "@stemma/encoding";
 import { makeCertificate } from "../../crypto/test/support/certificates.ts";
 import {
+  addSignatures,
   assembleEnvelope,
   attributeText,
   type Layout,
@@ -9,6 +11,7 @@ import {
   PREDICATES_VERSION,
   readEnvelope,
   readLayout,
+  signersOf,
   writeLayout,
 } from "../src/index.ts";
 import { layout, person, step } from "./support/chain.ts";
@@ -120,5 +123,25 @@ test("what a reader would refuse is not written", () => {
   const pattern = { functionaries: [{ ...BUILDER, identity: "https://ci.example/*" }] };
   expect(() => writeLayout(layout(step("build", [], pattern)))).toThrow(
     expect.objectContaining({ code: "bad_identity" }),
+  );
+});
+
+describe("a signature under every key id that others compute (I-17)", () => {
+  test.each(["dsse", "metablock"] as const)(
+    "in %s is one functionary's, given several names",
+    async (format) => {
+      const owner = signerFromPem(generatePrivateKey("ecdsa-p256"));
+      const payload = writeLayout(layout(step("build", [alice])));
+      const bytes = await addSignatures(assembleEnvelope(payload, format, []), [owner], { everyKeyId: true });
+      const { keyId, legacyKeyId, pemKeyId } = owner.publicKey;
+      const envelope = readEnvelope(bytes);
+      expect(envelope.signatures.map((one) => one.keyId)).toEqual([keyId, legacyKeyId, pemKeyId]);
+      expect(signersOf(envelope, new Map([[keyId, owner.publicKey]]))).toHaveLength(1);
+      // Signing again replaces them, whether by all names or by one.
+      expect(readEnvelope(await addSignatures(bytes, [owner], { everyKeyId: true })).signatures).toHaveLength(
+        3,
+      );
+      expect(readEnvelope(await addSignatures(bytes, [alice])).signatures).toHaveLength(4);
+    },
   );
 });

@@ -23,6 +23,7 @@ export function addSignCommand(program: Command): void {
     )
     .option("--role <project>", "project whose metadata or layout this is")
     .option("--any-key", "sign although nothing says that this key may")
+    .option("--every-key-id", "sign under each key id that other in-toto tools compute for the key")
     .addOption(
       new Option("--format <format>", "envelope for a layout or link that has none yet")
         .choices(["dsse", "metablock"])
@@ -36,6 +37,7 @@ interface SignOptions extends SignerOptions, DomainOptions {
   readonly signersFrom?: string;
   readonly role?: string;
   readonly anyKey?: boolean;
+  readonly everyKeyId?: boolean;
   readonly format: EnvelopeFormat;
 }
 
@@ -44,7 +46,10 @@ async function signCommand(options: SignOptions, file: string | undefined): Prom
   if ((file === undefined) === (ceremony === undefined)) {
     throw new CliError("usage", "Name either a file to sign or a --ceremony.");
   }
-  if (ceremony !== undefined) return signCeremony({ ...options, ceremony });
+  if (ceremony !== undefined) {
+    if (options.everyKeyId === true) throw new CliError("usage", "--every-key-id is for files.");
+    return signCeremony({ ...options, ceremony });
+  }
   return signFile(options, file ?? "");
 }
 
@@ -66,7 +71,7 @@ async function signFile(options: SignOptions, file: string): Promise<Outcome> {
   const already = hasSigned(signable, signer.publicKey);
   let signed: Signable = signable;
   if (!already) {
-    const bytes = await signable.sign(signer);
+    const bytes = await signable.sign(signer, { everyKeyId: options.everyKeyId === true });
     signed = readSignable(bytes, now);
     await writeOutput(file, bytes);
   }
