@@ -1,5 +1,7 @@
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { VerdictThread } from "@stemma/client";
+import { ServiceError } from "@stemma/contract";
 import { checkSchema, checkServer, createPool, type Pool } from "@stemma/store";
 import { Canary } from "./canary/canary.ts";
 import type { Config } from "./config.ts";
@@ -15,7 +17,6 @@ import { createAuthenticator } from "./http/authenticate.ts";
 import { createHttpServer } from "./http/server.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
-import { VerdictThread } from "./verdict/thread.ts";
 import { VERSION } from "./version.ts";
 import { GateThread } from "./write/gate-thread.ts";
 
@@ -86,7 +87,11 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       domains: new Domains(heads, files),
       histories: new HistoryThread(),
       gate: new GateThread(),
-      verdicts: new VerdictThread(),
+      verdicts: new VerdictThread({
+        mostJobs: 64,
+        busy: () =>
+          new ServiceError("too_busy", "Many verdicts are being reached already; try again shortly."),
+      }),
       clock: overrides.clock ?? (() => new Date()),
       isDraining: () => draining,
       canary: () => canary,

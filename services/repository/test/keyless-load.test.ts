@@ -3,6 +3,7 @@ import { LIMITS } from "@stemma/contract";
 import { sha256 } from "@stemma/crypto";
 import { encodeBase64, utf8 } from "@stemma/encoding";
 import { DIGEST, Keyless, statement } from "./support/keyless.ts";
+import { newSigner } from "./support/people.ts";
 import { World } from "./support/world.ts";
 
 /*
@@ -116,6 +117,54 @@ test("while verdicts rest on bundles, everybody else is answered", async () => {
   for (const { json } of await Promise.all(verdicts))
     expect(json.verdict).toMatchObject({ decision: "allow" });
   expect(events.lastIndexOf("timestamp")).toBeLessThan(events.lastIndexOf("verdict"));
+}, 60_000);
+
+const askSummary = () =>
+  world.post(
+    `/v1/domains/${domain}/artifacts/${DIGEST}/summary`,
+    { project: "app" },
+    { Authorization: `Bearer ${world.token}` },
+  );
+
+const summaries = async () =>
+  (await world.database.owner.query("SELECT envelope FROM summary ORDER BY id")).rows;
+
+/** Until one is asked for that is not issued. */
+async function waitingSummary(): Promise<void> {
+  while ((await summaries()).at(-1)?.envelope !== null)
+    await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+test("while a summary rests on bundles, the signer publishes what others have recorded", async () => {
+  world.verifier = { id: "https://stemma.example/verifier", signer: newSigner() };
+  await world.stopSigner();
+  await world.startSigner();
+  const other = await world.createDomain();
+  const events: string[] = [];
+  const summary = askSummary().then((reply) => {
+    events.push("summary");
+    return reply;
+  });
+  await waitingSummary();
+  expect((await world.record(other.name, other.people, "meanwhile")).reply.status).toBe(201);
+  events.push("published");
+  expect((await summary).status).toBe(200);
+  expect(events).toEqual(["published", "summary"]);
+}, 60_000);
+
+test("a signer that stops gives up the verdict that it is at, and the next one issues the summary", async () => {
+  // Another epoch, so another summary; and a thread that has proven nothing yet.
+  expect(await keyless.record(domain, await keyless.sign(statement("one more")))).toMatchObject({
+    status: 201,
+  });
+  await world.stopSigner();
+  await world.startSigner();
+  const summary = askSummary();
+  await waitingSummary();
+  await world.stopSigner();
+  expect((await summaries()).at(-1)).toEqual({ envelope: null });
+  await world.startSigner();
+  expect((await summary).status).toBe(200);
 }, 60_000);
 
 test("more requests than the thread takes at a time are told to come again", async () => {

@@ -264,7 +264,7 @@ describe("with a verifier's key", () => {
 });
 
 test("a signer that does not answer in time is no reason to wait for ever, and the next request gets the summary", async () => {
-  const slow = await World.start({ STEMMA_REQUEST_DEADLINE_MS: "900" });
+  const slow = await World.start({ STEMMA_REQUEST_DEADLINE_MS: "3000" });
   try {
     slow.verifier = { id: VERIFIER, signer: newSigner() };
     await slow.stopSigner();

@@ -1,9 +1,9 @@
-import { drive, type Source } from "@stemma/client";
+import { type Source, VerdictThread } from "@stemma/client";
 import { METADATA_BYTES } from "@stemma/contract";
 import type { Signer } from "@stemma/crypto";
 import { type Sha256Hex, toPlain } from "@stemma/encoding";
 import { signStatement } from "@stemma/in-toto";
-import { layoutPath, verdictSummary, verifyFromRoot } from "@stemma/lineage";
+import { layoutPath, verdictSummary } from "@stemma/lineage";
 import {
   announceVerifierKey,
   databaseSource,
@@ -37,6 +37,11 @@ const BATCH = 64;
  */
 export class Summaries {
   readonly #options: SummariesOptions;
+  /** One verdict may take seconds, and publishing must not wait for it. */
+  readonly #verdicts = new VerdictThread({
+    mostJobs: 1,
+    busy: () => new Error("Another verdict is being reached."),
+  });
   #pass: Promise<void> | undefined;
   #again = false;
   #stopping = false;
@@ -63,9 +68,10 @@ export class Summaries {
     return this.#pass;
   }
 
-  /** What is under way is finished; what still waits is for the next start. */
-  stop(): void {
+  /** A verdict that is being reached is given up: it waits, as all the others do, for the next start. */
+  async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#verdicts.stop();
   }
 
   async #passes(): Promise<void> {
@@ -103,6 +109,7 @@ export class Summaries {
         log.info({ domain: domainId, digest, project }, "Issued a summary.");
       }
     } catch (error) {
+      if (this.#stopping) return;
       log.error({ domain: domainId, digest, project, err: error }, "A summary could not be issued.");
     }
   }
@@ -117,7 +124,8 @@ export class Summaries {
     const source = noting(layouts, databaseSource(pool, domainId, head));
     const root = await source.metadata("root", 1, METADATA_BYTES.root);
     if (root === undefined) throw new Error(`The domain ${domainId} lacks its first root.`);
-    const verdict = await drive(verifyFromRoot(root, { digest, project }, time), source);
+    if (this.#stopping) return undefined;
+    const verdict = await this.#verdicts.verify(root, { digest, project }, time, source);
     const layout = layouts.get(layoutPath(project));
     const statement = verdictSummary(verdict, { id: verifier.id, version: VERSION }, layout);
     return signStatement(statement, [verifier.signer]);

@@ -79,9 +79,9 @@ export class Worker {
   /** Ends after the publishes that are under way; what still waits is for the next start. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#options.summaries?.stop();
     clearInterval(this.#timer);
     for (const { timer } of this.#retries.values()) clearTimeout(timer);
+    await this.#options.summaries?.stop();
     await this.#listener?.close();
     while (this.#busy.size > 0) await Promise.all(this.#busy);
   }

@@ -1,3 +1,4 @@
+import { serveJobs } from "@stemma/client";
 import type { Sha256Hex } from "@stemma/encoding";
 import {
   type Authority,
@@ -8,7 +9,6 @@ import {
   readHistory,
 } from "@stemma/lineage";
 import { decodeTargets } from "@stemma/tuf";
-import { serveJobs } from "../thread/serve-jobs.ts";
 
 /**
  * Reads histories in a thread of its own: thousands of documents are verified again, and meanwhile the service must

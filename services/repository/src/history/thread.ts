@@ -1,6 +1,7 @@
+import { JobThread } from "@stemma/client";
+import { ServiceError } from "@stemma/contract";
 import type { Sha256Hex } from "@stemma/encoding";
 import type { HistoryDocument } from "@stemma/lineage";
-import { JobThread } from "../thread/job-thread.ts";
 import type { HistoryQuestion, ReadHistory, WantedFiles } from "./reader.ts";
 
 /** The thread that reads histories. */
@@ -9,7 +10,7 @@ export class HistoryThread {
     module: new URL("./reader.ts", import.meta.url),
     does: "reads histories",
     mostJobs: 8,
-    busy: "Several histories are being read already; try again shortly.",
+    busy: () => new ServiceError("too_busy", "Several histories are being read already; try again shortly."),
   });
 
   /** Throws `too_busy`. `files` finds stored layouts. */

@@ -1,7 +1,7 @@
+import { serveJobs } from "@stemma/client";
 import type { Sha256Hex } from "@stemma/encoding";
 import { DEFAULT_LIMITS, Evidence, EvidenceGate, readEnvelope, readLayout } from "@stemma/in-toto";
 import { keylessVerifier } from "@stemma/lineage";
-import { serveJobs } from "../thread/serve-jobs.ts";
 import { asGateRefusal, type GateRefusal } from "./gate-refusal.ts";
 
 /** Judges evidence with Sigstore bundles in a thread of its own: each of them costs a hundred signatures by keys. */

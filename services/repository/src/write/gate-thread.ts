@@ -1,4 +1,5 @@
-import { JobThread } from "../thread/job-thread.ts";
+import { JobThread } from "@stemma/client";
+import { ServiceError } from "@stemma/contract";
 import type { GateAnswer, GateQuestion } from "./gate-reader.ts";
 
 /** The thread that judges evidence with Sigstore bundles. */
@@ -8,7 +9,8 @@ export class GateThread {
     does: "verifies Sigstore bundles",
     // Each with the most bundles that there may be: together they take half of a request's time.
     mostJobs: 16,
-    busy: "Many Sigstore bundles are being verified already; try again shortly.",
+    busy: () =>
+      new ServiceError("too_busy", "Many Sigstore bundles are being verified already; try again shortly."),
   });
 
   /** Throws `too_busy`. */

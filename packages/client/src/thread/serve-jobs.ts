@@ -23,8 +23,7 @@ export function serveJobs<Question, Answer>(begin: () => (question: Question) =>
   function answer({ id, begins, question }: JobQuestion<Question>): Answer {
     if (begins) jobs.set(id, begin());
     const job = jobs.get(id);
-    // What it was told before is lost with the thread that it was told to.
-    if (job === undefined) throw new Error("The job began in a thread that has ended.");
+    if (job === undefined) throw new Error("The job has ended, or never began.");
     return job(question);
   }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { JobThread } from "../src/thread/job-thread.ts";
+import { JobThread } from "../src/index.ts";
 
 let thread: JobThread<number | string, number>;
 beforeEach(() => {
@@ -7,7 +7,7 @@ beforeEach(() => {
     module: new URL("./support/jobs.ts", import.meta.url),
     does: "adds",
     mostJobs: 2,
-    busy: "Two sums are being made already.",
+    busy: () => new RangeError("Two sums are being made already."),
   });
 });
 afterEach(() => thread.stop());
@@ -26,10 +26,7 @@ test("a job remembers what it was told, and shares nothing with another", async 
 
 test("more jobs than there may be are told to come again, and what has ended makes room", async () => {
   const [first, second, third] = [one(1), one(2), one(3)];
-  await expect(third).rejects.toMatchObject({
-    code: "too_busy",
-    message: "Two sums are being made already.",
-  });
+  await expect(third).rejects.toThrow(new RangeError("Two sums are being made already."));
   expect(await Promise.all([first, second])).toEqual([1, 2]);
   expect(await one(3)).toBe(3);
 });

@@ -1,4 +1,4 @@
-import { serveJobs } from "../../src/thread/serve-jobs.ts";
+import { serveJobs } from "../../src/index.ts";
 
 /** The thread of a test: adds up what it is told in a job, and does what goes wrong on demand. */
 serveJobs<number | string, number>(() => {

@@ -1,5 +1,4 @@
 import { Worker } from "node:worker_threads";
-import { ServiceError } from "@stemma/contract";
 import type { AnswerMessage, JobMessage } from "./serve-jobs.ts";
 
 export interface JobThreadOptions {
@@ -10,7 +9,7 @@ export interface JobThreadOptions {
   /** Jobs that may be under way at a time; more are told to come again. */
   readonly mostJobs: number;
   /** What those are told. */
-  readonly busy: string;
+  readonly busy: () => Error;
 }
 
 /** Asks the thread one question of a job, and waits for its answer. */
@@ -37,20 +36,21 @@ export class JobThread<Question, Answer> {
     this.#options = options;
   }
 
-  /** Does one job, in as many turns as it takes. Throws `too_busy`. */
+  /** Does one job, in as many turns as it takes. Throws what `busy` makes. */
   async run<T>(work: (ask: Ask<Question, Answer>) => Promise<T>): Promise<T> {
     const { mostJobs, busy } = this.#options;
-    if (this.#jobs >= mostJobs) throw new ServiceError("too_busy", busy);
+    if (this.#jobs >= mostJobs) throw busy();
     this.#jobs += 1;
     this.#ids += 1;
     const id = this.#ids;
     let asked: Worker | undefined;
     try {
-      return await work((question) => {
-        const worker = this.#thread();
+      return await work(async (question) => {
         const begins = asked === undefined;
-        asked ??= worker;
-        return this.#ask(worker, { id, begins, question });
+        asked ??= this.#thread();
+        // What it was told before is lost with the thread that it was told to.
+        if (asked !== this.#worker) throw new Error("The job began in a thread that has ended.");
+        return this.#ask(asked, { id, begins, question });
       });
     } finally {
       this.#jobs -= 1;

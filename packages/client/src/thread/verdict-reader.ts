@@ -1,6 +1,6 @@
 import { type Verdict, type VerifyRequest, verifyFromRoot } from "@stemma/lineage";
 import type { Effect, EffectAnswer } from "@stemma/tuf";
-import { serveJobs } from "../thread/serve-jobs.ts";
+import { serveJobs } from "./serve-jobs.ts";
 
 /**
  * Reaches verdicts in a thread of its own: one may rest on hundreds of Sigstore bundles, or on a layout that takes

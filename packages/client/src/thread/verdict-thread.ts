@@ -1,0 +1,31 @@
+import type { Verdict, VerifyRequest } from "@stemma/lineage";
+import { answerEffect } from "../drive.ts";
+import type { Source } from "../source.ts";
+import { JobThread, type JobThreadOptions } from "./job-thread.ts";
+import type { VerdictAnswer, VerdictQuestion } from "./verdict-reader.ts";
+
+/** A thread that reaches verdicts. */
+export class VerdictThread {
+  readonly #thread: JobThread<VerdictQuestion, VerdictAnswer>;
+
+  constructor(options: Pick<JobThreadOptions, "mostJobs" | "busy">) {
+    this.#thread = new JobThread<VerdictQuestion, VerdictAnswer>({
+      ...options,
+      module: new URL("./verdict-reader.ts", import.meta.url),
+      does: "reaches verdicts",
+    });
+  }
+
+  /** The verdict from a first root, over a source. Throws what `busy` makes, and what the source throws. */
+  verify(root: Uint8Array, request: VerifyRequest, time: Date, source: Source): Promise<Verdict> {
+    return this.#thread.run(async (ask) => {
+      let step = await ask({ root, request, time });
+      while ("effect" in step) step = await ask({ answer: await answerEffect(step.effect, source) });
+      return step.verdict;
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.#thread.stop();
+  }
+}
