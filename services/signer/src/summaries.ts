@@ -42,6 +42,8 @@ export class Summaries {
     mostJobs: 1,
     busy: () => new Error("Another verdict is being reached."),
   });
+  /** Why summaries could not be issued when they were last tried, by their ids: each reason is reported once. */
+  #failures: ReadonlyMap<number, string> = new Map();
   #pass: Promise<void> | undefined;
   #again = false;
   #stopping = false;
@@ -87,22 +89,24 @@ export class Summaries {
   }
 
   async #onePass(): Promise<void> {
+    const failures = new Map<number, string>();
     let after = 0;
     let waiting: readonly RequestedSummary[];
     do {
       waiting = await readRequestedSummaries(this.#options.pool, after, BATCH);
       for (const request of waiting) {
         if (this.#stopping) return;
-        await this.#tryOne(request);
+        await this.#tryOne(request, failures);
         after = request.id;
       }
     } while (waiting.length === BATCH);
+    this.#failures = failures;
   }
 
   /** One that cannot be issued must not keep the others waiting; the timer tries it again. */
-  async #tryOne(request: RequestedSummary): Promise<void> {
+  async #tryOne(request: RequestedSummary, failures: Map<number, string>): Promise<void> {
     const { log } = this.#options;
-    const { domainId, digest, project } = request;
+    const { id, domainId, digest, project } = request;
     try {
       const envelope = await this.#sign(request);
       if (envelope !== undefined && (await storeSummary(this.#options.pool, request, envelope))) {
@@ -110,6 +114,9 @@ export class Summaries {
       }
     } catch (error) {
       if (this.#stopping) return;
+      const text = error instanceof Error ? error.message : String(error);
+      failures.set(id, text);
+      if (this.#failures.get(id) === text) return;
       log.error({ domain: domainId, digest, project, err: error }, "A summary could not be issued.");
     }
   }

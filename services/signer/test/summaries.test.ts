@@ -24,13 +24,13 @@ afterAll(() => database.close());
 const owners = new Owners(newSigner());
 const verifier = { id: "https://v.example", signer: newSigner() };
 
-async function start(clock = () => new Date()) {
+async function start(clock = () => new Date(), log = pino({ level: "silent" })) {
   const config = readConfig({
     STEMMA_DATABASE_URL: database.signerUrl,
     STEMMA_SIGNER_KEY: "given",
     STEMMA_BIN_BITS: "4",
   });
-  return startSigner(config, { online: owners.online, verifier }, pino({ level: "silent" }), { clock });
+  return startSigner(config, { online: owners.online, verifier }, log, { clock });
 }
 
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
@@ -76,8 +76,10 @@ test("what waited while the timestamp expired rests on the one that is signed ne
   }
 });
 
-test("one that cannot be issued keeps no other waiting", async () => {
-  const service = await start();
+test("one that cannot be issued keeps no other waiting, and is reported once", async () => {
+  const lines: { msg: string; digest?: string }[] = [];
+  const log = pino({ level: "info" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const service = await start(undefined, log);
   try {
     // A head that points to nothing, as after a damage.
     const { rows } = await database.owner.query<{ id: number }>(
@@ -97,6 +99,14 @@ test("one that cannot be issued keeps no other waiting", async () => {
     await requestSummary(database.repository, subject);
     expect(await predicate(subject)).toMatchObject({ verificationResult: "FAILED" });
     expect(await readRequestedSummaries(database.signer, 0, 10)).toMatchObject([nothing]);
+    for (const name of ["third", "fourth"]) {
+      const again = { ...subject, digest: digestOf(name) };
+      await requestSummary(database.repository, again);
+      await predicate(again);
+    }
+    expect(lines.filter(({ digest }) => digest === nothing.digest)).toMatchObject([
+      { msg: "A summary could not be issued." },
+    ]);
   } finally {
     await service.stop();
   }
