@@ -20,22 +20,23 @@ export function thresholdReasons(
   collected: CollectedEvidence,
   candidates: readonly (readonly Candidate[])[],
   digest: Digest | undefined,
+  meter: Meter,
 ): Reason[] {
   const reasons: Reason[] = [];
   const last = layout.steps.length - 1;
   for (const [index, step] of layout.steps.entries()) {
     const found = collected.steps[index];
     if ((candidates[index] ?? []).length > 0 || found === undefined) continue;
-    reasons.push(stepReason(step, found, index === last ? digest : undefined));
+    reasons.push(stepReason(step, found, index === last ? digest : undefined, meter));
   }
   return reasons;
 }
 
-function stepReason(step: Step, found: StepEvidence, digest: Digest | undefined): Reason {
+function stepReason(step: Step, found: StepEvidence, digest: Digest | undefined, meter: Meter): Reason {
   const [first] = step.expectedPredicates;
   const principal = first === undefined ? step : { ...step, expectedPredicates: [first] };
-  return candidatesOf(principal, found, digest).length > 0
-    ? companionReason(step, found, digest)
+  return candidatesOf(principal, found, digest, meter).length > 0
+    ? companionReason(step, found, digest, meter)
     : thresholdReason(step, found);
 }
 
@@ -112,11 +113,13 @@ function thresholdReason(step: Step, { groups, setAside }: StepEvidence): Reason
 }
 
 /** The step's first predicate is there; one of the others is not. */
-function companionReason(step: Step, found: StepEvidence, digest: Digest | undefined): Reason {
+function companionReason(step: Step, found: StepEvidence, digest: Digest | undefined, meter: Meter): Reason {
   const missing = step.expectedPredicates.findIndex((_, index) => {
     if (index === 0) return false;
     const kept = step.expectedPredicates.map((one, at) => (at === 0 || at === index ? one : undefined));
-    return candidatesOf(onlyPredicates(step, kept), onlyAttestations(found, kept), digest).length === 0;
+    return (
+      candidatesOf(onlyPredicates(step, kept), onlyAttestations(found, kept), digest, meter).length === 0
+    );
   });
   const expected = step.expectedPredicates[missing] ?? step.expectedPredicates[1];
   const predicateType = expected?.predicateType ?? "";

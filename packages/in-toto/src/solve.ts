@@ -68,12 +68,13 @@ export function choicesFor(
       step,
       collected.steps[index] ?? { groups: [], attestations: [], setAside: [] },
       index === last ? digest : undefined,
+      meter,
     ),
   );
   const inspected = layout.inspections.map((inspection) => inspectedBy(work, inspection));
   const reasons = [
     ...layout.inspections.filter((_, index) => inspected[index]?.length === 0).map(inspectionReason),
-    ...thresholdReasons(layout, collected, ofSteps, digest),
+    ...thresholdReasons(layout, collected, ofSteps, digest, meter),
   ];
   return { collected, items: itemsOf(layout), candidates: [...ofSteps, ...inspected], reasons };
 }

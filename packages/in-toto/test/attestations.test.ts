@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { type Signer, sha256 } from "@stemma/crypto";
-import { utf8 } from "@stemma/encoding";
+import { type Signer, sha256, sha512 as sha512Of } from "@stemma/crypto";
+import { parseDigest, utf8 } from "@stemma/encoding";
 import {
   DEFAULT_LIMITS,
   Evidence,
@@ -11,7 +11,7 @@ import {
   readLayout,
   signLink,
 } from "../src/index.ts";
-import { digestOf, link, NOW, person } from "./support/chain.ts";
+import { digestOf, hashOf, link, NOW, person } from "./support/chain.ts";
 import {
   about,
   idOf,
@@ -209,6 +209,47 @@ describe("denied", () => {
         ]),
       ),
     ).toContain("threshold_not_met build");
+  });
+
+  test("when a product lends the artifact the digest of another one, which was attested", async () => {
+    const sha512 = sha512Of(utf8("evil"));
+    const mixed = { name: "app", digest: { sha256: hashOf("app"), sha512 } };
+    const lent = provenance([mixed], [about("a", "A")]);
+    const evil = { digest: parseDigest(`sha512:${sha512}`) };
+    const layout = document([expectProvenance(), expectTest()]);
+    const pieces: Piece[] = [
+      [lent, bob],
+      [tested, carl],
+    ];
+    expect(why(await judge(pieces, layout, evil))).toEqual(["threshold_not_met build"]);
+    const both = testResult([{ digest: mixed.digest }], "PASSED");
+    expect(why(await judge([...pieces, [both, carl]], layout, evil))).toEqual([]);
+  });
+
+  test("within a moment, however many subjects there are of however many attestations", async () => {
+    const subjects = (of: string) => Array.from({ length: 1024 }, (_, at) => about(`${at}`, `${of} ${at}`));
+    const pieces = Array.from({ length: 8 }, (_, at): Piece[] => [
+      [provenance([...subjects("product").slice(1), about("own", `product of ${at}`)], []), bob],
+      [testResult(at === 0 ? subjects("product") : subjects(`other ${at}`), "PASSED"), carl],
+    ]).flat();
+    const predicates = [expectProvenance(), expectTest()];
+    const layout = rawLayout(
+      [alice, bob, carl, mallory],
+      [
+        { name: "build", expected_predicates: predicates },
+        { name: "pack", pubkeys: [idOf(alice)] },
+      ],
+    );
+    const evidence = await Promise.all(
+      pieces.map(([payload, signer]) => signRaw(payload, [signer as Signer])),
+    );
+    const layoutEnvelope = await signRaw(layout, [olga, oscar]);
+    const packed = await signLink(link("pack", {}, { app: "app" }), [alice]);
+    const before = performance.now();
+    expect(why(verify([packed, ...evidence], { layoutEnvelope, digest: APP }))).toEqual([
+      "threshold_not_met build",
+    ]);
+    expect(performance.now() - before).toBeLessThan(3000);
   });
 
   test("and allowed when one of many subjects is the artifact (N-46)", async () => {
