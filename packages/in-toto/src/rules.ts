@@ -166,14 +166,20 @@ function findByDigest(
   const byDigest = new Map<string, ArtifactDigests[]>();
   for (const [name, digests] of artifacts) {
     if (!name.startsWith(prefix)) continue;
-    for (const text of strongDigests(digests)) byDigest.set(text, [...(byDigest.get(text) ?? []), digests]);
+    for (const text of strongDigests(digests)) {
+      const known = byDigest.get(text);
+      if (known === undefined) byDigest.set(text, [digests]);
+      else known.push(digests);
+    }
   }
   meter.spend(artifacts.size);
   return (digests) =>
     strongDigests(digests).some((text) => {
       const found = byDigest.get(text) ?? [];
-      meter.spend(1 + found.length);
-      return found.some((other) => agreeOnDigest(digests, other));
+      return found.some((other) => {
+        meter.spend(1 + digests.size);
+        return agreeOnDigest(digests, other);
+      });
     });
 }
 
