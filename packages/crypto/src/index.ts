@@ -9,7 +9,7 @@ export { sha256, sha512 } from "./hash.ts";
 export type { KeyFingerprint, KeyId } from "./key-id.ts";
 export { asKeyId, isKeyId } from "./key-id.ts";
 export type { KeyType, PublicKey } from "./public-key.ts";
-export { isKeyIdOf, publicKeyFromObject, publicKeyFromPem, readPublicKey } from "./public-key.ts";
+export { isKeyIdOf, keyIdsOf, publicKeyFromObject, publicKeyFromPem, readPublicKey } from "./public-key.ts";
 export type { KeyKind, Signer } from "./signer.ts";
 export {
   encryptPrivateKey,

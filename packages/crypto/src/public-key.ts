@@ -39,9 +39,14 @@ export interface PublicKey {
   verify(message: Uint8Array, signature: Uint8Array): boolean;
 }
 
-/** Whether a key id is one that anybody computes for this key: a hint, which proves nothing. */
+/** The key ids that anybody computes for a key: hints, which prove nothing. */
+export function keyIdsOf(key: PublicKey): readonly KeyId[] {
+  return [key.keyId, key.legacyKeyId, key.pemKeyId];
+}
+
+/** Whether a key id is one that anybody computes for this key. */
 export function isKeyIdOf(id: string, key: PublicKey): boolean {
-  return id === key.keyId || id === key.legacyKeyId || id === key.pemKeyId;
+  return keyIdsOf(key).some((known) => known === id);
 }
 
 interface Scheme {

@@ -1,3 +1,4 @@
+import { keyIdsOf } from "@stemma/crypto";
 import { StemmaError } from "@stemma/encoding";
 import { failedAttributes } from "./attributes.ts";
 import type { Envelope } from "./envelope.ts";
@@ -125,21 +126,37 @@ function forged({ step }: Place, set: FunctionarySet, envelope: Envelope): InTot
 }
 
 function notAuthorized(layout: Layout, { step }: Place, envelope: Envelope): InTotoError {
-  const claimed = envelope.signatures.map(({ keyId }) => describe(layout, keyId));
+  const claimed = envelope.signatures.slice(0, 8).map(({ keyId }) => describe(layout, keyId));
   return new InTotoError(
     "functionary_not_authorized",
-    `The evidence for step ${quote(step.name)} is signed by ${claimed.length === 0 ? "nobody" : claimed.slice(0, 8).join(", ")}, but by no functionary of that step.`,
+    `The evidence for step ${quote(step.name)} is signed by ${claimed.length === 0 ? "nobody" : claimed.join(", ")}, but by no functionary of that step.`,
   );
 }
 
 function describe(layout: Layout, keyId: Envelope["signatures"][number]["keyId"]): string {
   if (keyId === undefined) return "a key without an id";
-  const elsewhere = layout.steps.find((step) =>
-    [step, ...step.expectedPredicates].some((set) => findKey(set.keys, keyId) !== undefined),
-  );
+  const elsewhere = stepsByKey(layout).get(keyId);
   return elsewhere === undefined
     ? `key ${quote(keyId)}, which the layout does not name`
-    : `key ${quote(keyId)} of step ${quote(elsewhere.name)}`;
+    : `key ${quote(keyId)} of step ${quote(elsewhere)}`;
+}
+
+const steps = new WeakMap<Layout, ReadonlyMap<string, string>>();
+
+/** The first step in which a key may sign, by whatever the key is called. */
+function stepsByKey(layout: Layout): ReadonlyMap<string, string> {
+  const known = steps.get(layout);
+  if (known !== undefined) return known;
+  const names = new Map<string, string>();
+  for (const step of layout.steps) {
+    for (const { keys } of [step, ...step.expectedPredicates]) {
+      for (const [label, key] of keys) {
+        for (const name of [label, ...keyIdsOf(key)]) if (!names.has(name)) names.set(name, step.name);
+      }
+    }
+  }
+  steps.set(layout, names);
+  return names;
 }
 
 /**

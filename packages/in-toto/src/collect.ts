@@ -41,6 +41,9 @@ export type SumUp = (
   evidence: Evidence,
 ) => readonly { readonly report: Report; readonly trace: SublayoutTrace }[];
 
+/** What it costs to look at a piece of evidence in one place, signatures aside, in comparisons. */
+const PLACE_WORK = 1000;
+
 /**
  * Sorts the evidence by step and by what it reports (in-toto 4.4.1).
  *
@@ -83,6 +86,8 @@ export function collectEvidence(
     for (const place of places) {
       const step = collected[layout.steps.indexOf(place.step)];
       if (step === undefined) continue;
+      // Not in the attempt: once there is too much of it, nothing more is looked at.
+      meter.spend(PLACE_WORK + evidence.envelope.signatures.length);
       attempt(place, () => {
         const functionaries = authorize(layout, place, evidence, trust);
         if (place.predicate === undefined) {

@@ -96,7 +96,7 @@ export class Meter {
     if (this.work > this.#limits.work) {
       throw new InTotoError(
         "search_limit",
-        `The artifact rules cost more than ${this.#limits.work} comparisons; the links or the rules must be smaller.`,
+        `The evidence and the rules cost more than ${this.#limits.work} comparisons; they must be fewer or smaller.`,
       );
     }
   }

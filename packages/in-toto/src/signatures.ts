@@ -1,9 +1,9 @@
 import {
   anchorsOf,
   type CertificateConstraint,
-  isKeyIdOf,
   type KeyFingerprint,
   type KeyId,
+  keyIdsOf,
   type PublicKey,
   readCertificate,
   unmetConstraint,
@@ -68,17 +68,35 @@ function signersByKey(
   return signers;
 }
 
-/** The key that a hint means: first by the metadata's label, then by the key ids of present and older in-toto. */
-export function findKey(
-  keys: ReadonlyMap<KeyId, PublicKey>,
-  hint: KeyId,
-): { readonly keyId: KeyId; readonly key: PublicKey } | undefined {
+interface LabelledKey {
+  readonly keyId: KeyId;
+  readonly key: PublicKey;
+}
+
+/** What every key of a set may be called by others. Sets of keys are never changed once they are read. */
+const otherNames = new WeakMap<ReadonlyMap<KeyId, PublicKey>, ReadonlyMap<string, LabelledKey>>();
+
+/**
+ * The key that a hint means: first by the metadata's label, then by the key ids of present and older in-toto. Looked up
+ * and not searched for, because every signature is asked about in every place that the evidence may stand in.
+ */
+export function findKey(keys: ReadonlyMap<KeyId, PublicKey>, hint: KeyId): LabelledKey | undefined {
   const labelled = keys.get(hint);
   if (labelled !== undefined) return { keyId: hint, key: labelled };
-  for (const [keyId, key] of keys) {
-    if (isKeyIdOf(hint, key)) return { keyId, key };
+  let names = otherNames.get(keys);
+  if (names === undefined) {
+    names = namesOf(keys);
+    otherNames.set(keys, names);
   }
-  return undefined;
+  return names.get(hint);
+}
+
+function namesOf(keys: ReadonlyMap<KeyId, PublicKey>): ReadonlyMap<string, LabelledKey> {
+  const names = new Map<string, LabelledKey>();
+  for (const [keyId, key] of keys) {
+    for (const name of keyIdsOf(key)) if (!names.has(name)) names.set(name, { keyId, key });
+  }
+  return names;
 }
 
 /** What signatures are verified with, beyond the keys that a layout names. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Signer } from "@stemma/crypto";
+import { utf8 } from "@stemma/encoding";
 import { type LayoutRequest, type LinkContent, signLayout, signLink } from "../src/index.ts";
 import { digestOf, layout, link, NOW, person, step } from "./support/chain.ts";
 import { idOf, rawLayout, signRaw } from "./support/documents.ts";
@@ -173,4 +174,20 @@ describe("a sublayout counts for nothing", () => {
     expect(verdict.ok).toBe(false);
     expect(new Set(verdict.setAside.map(({ code }) => code))).toContain("search_limit");
   });
+});
+
+test("many sublayouts of many steps, and evidence of many signatures, end in time", async () => {
+  const people = Array.from({ length: 64 }, () => person());
+  const names = Array.from({ length: 128 }, (_, at) => ({ name: `s${at}`, pubkeys: people.map(idOf) }));
+  const subs = Array.from({ length: 16 }, (_, at) =>
+    signRaw(rawLayout(people, names, { readme: `${at}` }), [alice], "metablock"),
+  );
+  const signatures = Array.from({ length: 64 }, (_, at) => ({ keyid: `${at}`, sig: "00".repeat(64) }));
+  const junk = Array.from({ length: 64 }, (_, at) =>
+    utf8(JSON.stringify({ signed: { _type: "layout", readme: at }, signatures })),
+  );
+  const evidence = [...(await Promise.all(subs)), ...junk];
+  const before = performance.now();
+  expect((await judge(evidence)).ok).toBe(false);
+  expect(performance.now() - before).toBeLessThan(10_000);
 });
