@@ -1,5 +1,6 @@
 import { sha256 } from "@stemma/crypto";
-import { canonicalJson, jsonObject, type Sha256Hex, StemmaError } from "@stemma/encoding";
+import { canonicalJson, type Sha256Hex, StemmaError } from "@stemma/encoding";
+import type { Artifacts } from "./artifacts.ts";
 import { authorize, checkAttestation, type Place, placesOf } from "./authorize.ts";
 import type { Evidence } from "./evidence.ts";
 import { type Functionary, mergeFunctionaries } from "./functionaries.ts";
@@ -39,7 +40,7 @@ export interface CollectedEvidence {
 /** What a sublayout comes to: everything that it may be summed up as. Throws when it is not satisfied. */
 export type SumUp = (
   evidence: Evidence,
-) => readonly { readonly report: Report; readonly trace: SublayoutTrace }[];
+) => readonly { readonly report: Report; readonly trace: () => SublayoutTrace }[];
 
 /** What it costs to look at a piece of evidence in one place, signatures aside, in comparisons. */
 const PLACE_WORK = 1000;
@@ -147,9 +148,16 @@ function promise(fault: SetAside): number {
 function groupByReport(reports: readonly FoundReport[]): readonly Candidate[] {
   if (reports.length === 1) return reports.map((one) => candidate([one]));
   const groups = new Map<string, FoundReport[]>();
+  // The sums of a sublayout share the artifacts that they put together.
+  const known = new Map<Artifacts, string>();
+  const textOf = (artifacts: Artifacts): string => {
+    const text = known.get(artifacts) ?? sha256(canonicalJson(artifacts));
+    known.set(artifacts, text);
+    return text;
+  };
   for (const one of reports) {
     const { materials, products, labels } = one.report;
-    const said = `${labels === true} ${sha256(canonicalJson(jsonObject({ materials, products })))}`;
+    const said = `${labels === true} ${textOf(materials)} ${textOf(products)}`;
     const group = groups.get(said);
     if (group === undefined) groups.set(said, [one]);
     else group.push(one);

@@ -15,8 +15,8 @@ export interface FoundReport {
   readonly report: Report;
   /** The distinct functionaries of the step that validly signed. At least one. */
   readonly functionaries: readonly Functionary[];
-  /** What the sublayout rests on, when it is one. */
-  readonly sublayout?: SublayoutTrace;
+  /** What the sublayout rests on, when it is one. Asked for when it is chosen: there can be thousands of sums. */
+  readonly sublayout?: () => SublayoutTrace;
   readonly predicateType?: string;
 }
 

@@ -42,13 +42,7 @@ export function findAssignment(
   meter: Meter,
   limits: InTotoLimits,
 ): SearchResult {
-  const order = searchOrder(steps);
-  const scopes = steps.map((step) => scopeOf(step, steps));
-  const dueAt = order.map((_, depth) => {
-    const chosen = new Set(order.slice(0, depth + 1));
-    const before = new Set(order.slice(0, depth));
-    return order.filter((step) => isWithin(scopes[step], chosen) && !isWithin(scopes[step], before));
-  });
+  const { order, scopes, dueAt } = planOf(steps);
   const assignment: (Candidate | undefined)[] = steps.map(() => undefined);
   const outcomes: StepOutcome[] = steps.map(() => ({ trace: [], failure: undefined }));
   let furthest = { depth: -1, assignment: [...assignment] };
@@ -89,6 +83,31 @@ export function findAssignment(
   return choose(0) === undefined
     ? { found: true, assignment, outcomes }
     : { found: false, assignment: furthest.assignment };
+}
+
+/** In which order items are chosen, which of them decide about each, and whose rules are due after each choice. */
+interface Plan {
+  readonly order: readonly number[];
+  readonly scopes: readonly ReadonlySet<number>[];
+  readonly dueAt: readonly (readonly number[])[];
+}
+
+/** A sublayout is searched once for every sum that it may come to, and the plan costs more than a search. */
+const plans = new WeakMap<readonly Item[], Plan>();
+
+function planOf(steps: readonly Item[]): Plan {
+  const known = plans.get(steps);
+  if (known !== undefined) return known;
+  const order = searchOrder(steps);
+  const scopes = steps.map((step) => scopeOf(step, steps));
+  const dueAt = order.map((_, depth) => {
+    const chosen = new Set(order.slice(0, depth + 1));
+    const before = new Set(order.slice(0, depth));
+    return order.filter((step) => isWithin(scopes[step], chosen) && !isWithin(scopes[step], before));
+  });
+  const plan = { order, scopes, dueAt };
+  plans.set(steps, plan);
+  return plan;
 }
 
 /** Applies the rules of one item to what is chosen (in-toto 4.3.3): first those for materials, then for products. */

@@ -60,7 +60,7 @@ function sumUp(layout: Layout, evidence: Evidence, choices: Choices, work: Work)
   const { collected, items, candidates, reasons } = choices;
   if (reasons.length > 0) throw failed(reasons);
   const last = layout.steps.length - 1;
-  const summaries: { report: Report; trace: SublayoutTrace }[] = [];
+  const summaries: { report: Report; trace: () => SublayoutTrace }[] = [];
   let nearest: readonly Reason[] = [];
   for (const begin of candidates[0] ?? []) {
     // With one step, the first and the last are the same choice.
@@ -80,11 +80,11 @@ function sumUp(layout: Layout, evidence: Evidence, choices: Choices, work: Work)
           command: end.report.command,
           ...(labels ? { labels } : {}),
         },
-        trace: {
+        trace: () => ({
           sha256: evidence.sha256,
           expires: layout.expires.toISOString().replace(".000Z", "Z"),
           steps: traceSteps(layout, collected, result.assignment, result.outcomes, work.limits),
-        },
+        }),
       });
     }
   }

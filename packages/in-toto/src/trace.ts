@@ -50,7 +50,7 @@ export function traceSteps(
       ),
     ];
     const sublayouts = reports.flatMap(({ sublayout }): SublayoutTrace[] =>
-      sublayout === undefined ? [] : [sublayout],
+      sublayout === undefined ? [] : [sublayout()],
     );
     return {
       name,

@@ -191,3 +191,18 @@ test("many sublayouts of many steps, and evidence of many signatures, end in tim
   expect((await judge(evidence)).ok).toBe(false);
   expect(performance.now() - before).toBeLessThan(10_000);
 });
+
+test("thousands of sums of one sublayout cost no more than the evidence", async () => {
+  const two = layout(step("one", [mallory]), step("two", [mallory]));
+  const links = Array.from({ length: 40 }, (_, at) => {
+    const files = Object.fromEntries(Array.from({ length: 1000 }, (_, file) => [`${at}/${file}`, "x"]));
+    return [link("one", files, files), link("two", files, files)];
+  }).flat();
+  const sub = await signLayout(two, [alice]);
+  const evidence = await Promise.all(links.map((one) => signLink(one, [mallory])));
+  const memory = process.memoryUsage().heapUsed;
+  const before = performance.now();
+  expect((await judge([sub, ...evidence])).ok).toBe(false);
+  expect(performance.now() - before).toBeLessThan(5000);
+  expect(process.memoryUsage().heapUsed - memory).toBeLessThan(700_000_000);
+});
