@@ -465,3 +465,22 @@ describeWithVectors("slsa-vsa", "real predicates", () => {
     ]);
   });
 });
+
+test("a million faults cost no more than the first", () => {
+  const many = Array.from({ length: 1_000_000 }, (_, at) => at % 10);
+  const bad = (members: Record<string, unknown>) =>
+    readStatement(
+      payload({
+        predicateType: "https://in-toto.io/attestation/test-result/v0.1",
+        predicate: { result: "PASSED", configuration: [], ...members },
+      }),
+    );
+  const digests = Object.fromEntries(many.slice(0, 300_000).map((bad, at) => [`a${at}`, bad]));
+  for (const statement of [bad({ passedTests: many }), bad({ configuration: [{ digest: digests }] })]) {
+    const memory = process.memoryUsage().heapUsed;
+    const before = performance.now();
+    expect(() => checkPredicate(statement)).toThrow(/must be a string.*, and 1021 more/);
+    expect(performance.now() - before).toBeLessThan(500);
+    expect(process.memoryUsage().heapUsed - memory).toBeLessThan(100_000_000);
+  }
+});

@@ -7,6 +7,7 @@ import { PROVENANCE_02_TYPE, PROVENANCE_TYPE, provenance, provenance02 } from ".
 import { RELEASE_01_TYPE, RELEASE_TYPE, release, release01 } from "./release.ts";
 import { sbomSchema } from "./sbom.ts";
 import { SCAI_TYPE, scai } from "./scai.ts";
+import { describe } from "./schema.ts";
 import { TEST_RESULT_TYPE, testResult } from "./test-result.ts";
 import { VERIFICATION_SUMMARY_TYPE, verificationSummary } from "./verification-summary.ts";
 import { VULNS_01_TYPE, VULNS_TYPE, vulns, vulns01 } from "./vulns.ts";
@@ -62,22 +63,6 @@ export function checkOutcome(statement: Statement): void {
     "vsa_not_passed",
     `The verification summary has the result ${typeof result === "string" ? quote(result) : "of no text"}; only "PASSED" counts.`,
   );
-}
-
-/** Names of zod's types, as people say them. */
-const KINDS: ReadonlyMap<string, string> = new Map([
-  ["object", "an object"],
-  ["map", "an object"],
-  ["array", "an array"],
-  ["string", "a string"],
-]);
-
-/** What is wrong at a place. Schemas with a message of their own are not asked about here. */
-function describe(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.input === undefined) return "is missing";
-  if (issue.code === "invalid_type") return `must be ${KINDS.get(issue.expected) ?? issue.expected}`;
-  if (issue.code === "invalid_value") return `must be ${issue.values.map(String).join(" or ")}`;
-  return undefined;
 }
 
 /** `predicate.scanner.result[0].id`. Names of a digest's algorithms come from the document. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { anyObject, descriptor, object, text } from "./schema.ts";
+import { anyObject, descriptor, digestSet, list, object, text } from "./schema.ts";
 
 export const PROVENANCE_TYPE = "https://slsa.dev/provenance/v1";
 export const PROVENANCE_02_TYPE = "https://slsa.dev/provenance/v0.2";
@@ -10,12 +10,12 @@ export const provenance = object({
     buildType: text,
     externalParameters: anyObject,
     internalParameters: anyObject.nullish(),
-    resolvedDependencies: z.array(descriptor).nullish(),
+    resolvedDependencies: list(descriptor).nullish(),
   }),
   runDetails: object({
     builder: object({ id: text }),
     metadata: anyObject.nullish(),
-    byproducts: z.array(descriptor).nullish(),
+    byproducts: list(descriptor).nullish(),
   }),
 });
 
@@ -25,7 +25,5 @@ export const provenance02 = object({
   buildType: text,
   invocation: anyObject.nullish(),
   metadata: anyObject.nullish(),
-  materials: z
-    .array(object({ uri: z.string().nullish(), digest: z.map(z.string(), z.string()).nullish() }))
-    .nullish(),
+  materials: list(object({ uri: z.string().nullish(), digest: digestSet.nullish() })).nullish(),
 });

@@ -1,19 +1,16 @@
-import { z } from "zod";
-import { anyObject, descriptor, object, text } from "./schema.ts";
+import { anyObject, descriptor, list, object, text } from "./schema.ts";
 
 export const SCAI_TYPE = "https://in-toto.io/attestation/scai/v0.3";
 
 /** Attributes of an artifact and of whoever made it (in-toto attestation, SCAI 0.3). */
 export const scai = object({
-  attributes: z
-    .array(
-      object({
-        attribute: text,
-        target: descriptor.nullish(),
-        conditions: anyObject.nullish(),
-        evidence: descriptor.nullish(),
-      }),
-    )
-    .min(1, { error: "must not be empty" }),
+  attributes: list(
+    object({
+      attribute: text,
+      target: descriptor.nullish(),
+      conditions: anyObject.nullish(),
+      evidence: descriptor.nullish(),
+    }),
+  ).refine((all) => all.length > 0, { error: "must not be empty" }),
   producer: descriptor.nullish(),
 });

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { anyObject, descriptor, object, text } from "./schema.ts";
+import { anyObject, descriptor, list, object, text } from "./schema.ts";
 
 export const VERIFICATION_SUMMARY_TYPE = "https://slsa.dev/verification_summary/v1";
 
@@ -9,9 +9,9 @@ export const verificationSummary = object({
   timeVerified: z.string().nullish(),
   resourceUri: text,
   policy: object({ uri: text }),
-  inputAttestations: z.array(descriptor).nullish(),
+  inputAttestations: list(descriptor).nullish(),
   verificationResult: z.enum(["PASSED", "FAILED"]),
-  verifiedLevels: z.array(text),
+  verifiedLevels: list(text),
   dependencyLevels: anyObject.nullish(),
   slsaVersion: z.string().nullish(),
 });

@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { object, text, timestamp } from "./schema.ts";
+import { list, object, text, timestamp } from "./schema.ts";
 
 export const VULNS_TYPE = "https://in-toto.io/attestation/vulns/v0.2";
 export const VULNS_01_TYPE = "https://in-toto.io/attestation/vulns/v0.1";
 
 const vulnerability = object({
   id: text,
-  severity: z.array(object({ method: text, score: text })),
+  severity: list(object({ method: text, score: text })),
 });
 
 function report<T extends z.ZodType>(finding: T) {
@@ -15,7 +15,7 @@ function report<T extends z.ZodType>(finding: T) {
       uri: text,
       version: z.string().nullish(),
       db: object({ uri: z.string().nullish(), version: z.string().nullish(), lastUpdate: timestamp }),
-      result: z.array(finding),
+      result: list(finding),
     }),
     metadata: object({ scanStartedOn: timestamp, scanFinishedOn: timestamp }),
   });
