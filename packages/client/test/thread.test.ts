@@ -52,6 +52,17 @@ test("with the thread all its jobs end, and the next one has a new thread", asyn
   expect(await one(1)).toBe(1);
 });
 
+test("what nobody waits for any more is passed over: the thread has time for those who do", async () => {
+  const controller = new AbortController();
+  const first = one("sleep");
+  const second = thread.run((ask) => ask("exit"), controller.signal);
+  controller.abort();
+  await expect(second).rejects.toThrow("Nobody waits for the answer any more.");
+  expect(await first).toBeNaN();
+  expect(await one(1)).toBe(1);
+  await expect(thread.run((ask) => ask("exit"), AbortSignal.abort())).rejects.toThrow("Nobody waits");
+});
+
 test("a job whose thread has ended does not go on in another as if nothing had been said", async () => {
   await expect(
     thread.run(async (ask) => {

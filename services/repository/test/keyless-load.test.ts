@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { LIMITS } from "@stemma/contract";
 import { sha256 } from "@stemma/crypto";
 import { encodeBase64, utf8 } from "@stemma/encoding";
-import { DIGEST, Keyless, statement } from "./support/keyless.ts";
+import { ARTIFACT, DIGEST, Keyless, statement } from "./support/keyless.ts";
 import { newSigner } from "./support/people.ts";
 import { World } from "./support/world.ts";
 
@@ -75,6 +75,35 @@ test("more bundles than a request may bring are refused, whatever they are", asy
     },
   });
 });
+
+test("bundles of senders who have gone are not verified: they keep nobody else waiting", async () => {
+  const bundles = await garbage();
+  const one = performance.now();
+  expect((await keyless.record(domain, ...bundles)).status).toBe(422);
+  const cost = performance.now() - one;
+  const body = JSON.stringify({
+    descriptor: { mediaType: "application/octet-stream", size: ARTIFACT.length },
+    project: "app",
+    evidence: bundles.map(encodeBase64),
+  });
+  const controller = new AbortController();
+  const gone = Promise.allSettled(
+    Array.from({ length: 15 }, () =>
+      world.request("POST", `/v1/domains/${domain}/artifacts/${DIGEST}`, {
+        headers: { "Content-Type": "application/json" },
+        body,
+        signal: controller.signal,
+      }),
+    ),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 2 * cost));
+  controller.abort();
+  await gone;
+  const before = performance.now();
+  expect((await keyless.record(domain, ...bundles.slice(0, 1))).json.code).toBe("bad_log_entry");
+  expect(performance.now() - before).toBeLessThan(5 * cost);
+  expect(world.log.filter(({ code }) => code === "internal_error")).toEqual([]);
+}, 60_000);
 
 test("a thread that ends takes no evidence with it: the fault is ours, is logged, and nothing is recorded", async () => {
   const bundles = await garbage();

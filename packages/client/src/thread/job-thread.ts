@@ -36,23 +36,32 @@ export class JobThread<Question, Answer> {
     this.#options = options;
   }
 
-  /** Does one job, in as many turns as it takes. Throws what `busy` makes. */
-  async run<T>(work: (ask: Ask<Question, Answer>) => Promise<T>): Promise<T> {
+  /**
+   * Does one job, in as many turns as it takes. Once the signal is aborted, nobody waits for it: the thread passes over
+   * what it has not begun. Throws what `busy` makes.
+   */
+  async run<T>(work: (ask: Ask<Question, Answer>) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const { mostJobs, busy } = this.#options;
     if (this.#jobs >= mostJobs) throw busy();
     this.#jobs += 1;
     this.#ids += 1;
     const id = this.#ids;
     let asked: Worker | undefined;
+    // Shared with the thread, which reads no message while it is at work.
+    const left = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const leave = () => Atomics.store(left, 0, 1);
+    signal?.addEventListener("abort", leave);
+    if (signal?.aborted === true) leave();
     try {
       return await work(async (question) => {
         const begins = asked === undefined;
         asked ??= this.#thread();
         // What it was told before is lost with the thread that it was told to.
         if (asked !== this.#worker) throw new Error("The job began in a thread that has ended.");
-        return this.#ask(asked, { id, begins, question });
+        return this.#ask(asked, { id, begins, question, left });
       });
     } finally {
+      signal?.removeEventListener("abort", leave);
       this.#jobs -= 1;
       if (asked !== undefined && asked === this.#worker) asked.postMessage({ id, ends: true });
     }

@@ -6,6 +6,8 @@ export interface JobQuestion<Question> {
   /** Whether it is the first. */
   readonly begins: boolean;
   readonly question: Question;
+  /** 1 at its one place: whoever asked has left. */
+  readonly left: Int32Array<SharedArrayBuffer>;
 }
 
 /** A question of a job, or that a job has ended. */
@@ -20,7 +22,8 @@ export type AnswerMessage<Answer> =
 export function serveJobs<Question, Answer>(begin: () => (question: Question) => Answer): void {
   const jobs = new Map<number, (question: Question) => Answer>();
 
-  function answer({ id, begins, question }: JobQuestion<Question>): Answer {
+  function answer({ id, begins, question, left }: JobQuestion<Question>): Answer {
+    if (Atomics.load(left, 0) === 1) throw new Error("Nobody waits for the answer any more.");
     if (begins) jobs.set(id, begin());
     const job = jobs.get(id);
     if (job === undefined) throw new Error("The job has ended, or never began.");

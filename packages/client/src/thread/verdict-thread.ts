@@ -16,13 +16,22 @@ export class VerdictThread {
     });
   }
 
-  /** The verdict from a first root, over a source. Throws what `busy` makes, and what the source throws. */
-  verify(root: Uint8Array, request: VerifyRequest, time: Date, source: Source): Promise<Verdict> {
+  /**
+   * The verdict from a first root, over a source; given up once the signal is aborted. Throws what `busy` makes, and what
+   * the source throws.
+   */
+  verify(
+    root: Uint8Array,
+    request: VerifyRequest,
+    time: Date,
+    source: Source,
+    signal?: AbortSignal,
+  ): Promise<Verdict> {
     return this.#thread.run(async (ask) => {
       let step = await ask({ root, request, time });
       while ("effect" in step) step = await ask({ answer: await answerEffect(step.effect, source) });
       return step.verdict;
-    });
+    }, signal);
   }
 
   stop(): Promise<void> {

@@ -13,19 +13,20 @@ import type { Context } from "../service.ts";
 /** The delegation history: who could sign for what, when, and who changed that. */
 export function historyHandlers(context: Context): Pick<Handlers, "history"> {
   return {
-    async history({ params, query }) {
+    async history({ params, query, signal }) {
       const published = await context.domains.published(params.domain);
       const at = query.at === undefined ? undefined : new Date(query.at);
       if (at !== undefined && Number.isNaN(at.getTime())) {
         throw new ServiceError("bad_parameter", "In the query: `at` is not a moment of the calendar.");
       }
       const digest = query.digest === undefined ? undefined : parseDigest(query.digest);
-      const restsOn = digest && (await whatItRestsOn(context, published, digest));
+      const restsOn = digest && (await whatItRestsOn(context, published, digest, signal));
       const documents = await readDocuments(context, published, query.role);
       const { entries, authorities } = await context.histories.read(
         documents,
         (wanted) => context.domains.files.targets(published.domain.id, wanted),
         at,
+        signal,
       );
       const answer: HistoryAnswer = {
         domain: published.domain.name,
@@ -101,6 +102,7 @@ async function whatItRestsOn(
   context: Context,
   published: Published,
   digest: Digest,
+  signal: AbortSignal,
 ): Promise<NonNullable<HistoryAnswer["restsOn"]>> {
   const record = (await lookUp(context, published, digest))?.record;
   if (record === undefined) {
@@ -111,7 +113,7 @@ async function whatItRestsOn(
   const restsOn: NonNullable<HistoryAnswer["restsOn"]> = [];
   for (const project of record.projects) {
     const source = context.domains.source(published);
-    const verdict = await context.verdicts.verify(root, { digest, project }, time, source);
+    const verdict = await context.verdicts.verify(root, { digest, project }, time, source, signal);
     restsOn.push({
       project,
       decision: verdict.decision,

@@ -13,16 +13,17 @@ export class HistoryThread {
     busy: () => new ServiceError("too_busy", "Several histories are being read already; try again shortly."),
   });
 
-  /** Throws `too_busy`. `files` finds stored layouts. */
+  /** Given up once the signal is aborted. Throws `too_busy`. `files` finds stored layouts. */
   read(
     documents: readonly HistoryDocument[],
     files: (wanted: readonly Sha256Hex[]) => Promise<ReadonlyMap<Sha256Hex, Uint8Array>>,
     at: Date | undefined,
+    signal: AbortSignal,
   ): Promise<ReadHistory> {
     return this.#thread.run(async (ask) => {
       const { wanted } = (await ask({ documents })) as WantedFiles;
       return (await ask({ files: await files(wanted), at })) as ReadHistory;
-    });
+    }, signal);
   }
 
   stop(): Promise<void> {

@@ -36,17 +36,17 @@ export function artifactHandlers(
       return jsonAnswer(200, await describe(context, published, digest, found, waiting));
     },
 
-    async bundle({ params, query }) {
+    async bundle({ params, query, signal }) {
       const published = await domains.published(params.domain);
       const digest = parseDigest(params.digest);
       await claimedRecord(context, published, digest, query.project);
-      const bytes = await writeBundle(context, published, digest, query.project);
+      const bytes = await writeBundle(context, published, digest, query.project, signal);
       return bytesAnswer(BUNDLE_TYPE, bytes, "revalidate", {
         keepWhile: () => domains.heads.isCurrent(published.domain.id, published.head.epoch),
       });
     },
 
-    async verifyArtifact({ params, query }) {
+    async verifyArtifact({ params, query, signal }) {
       const published = await domains.published(params.domain);
       const root = await domains.firstRoot(published.domain);
       const request = { digest: parseDigest(params.digest), project: query.project };
@@ -54,7 +54,7 @@ export function artifactHandlers(
       if (Number.isNaN(time.getTime())) {
         throw new ServiceError("bad_parameter", "In the query: `at` is not a moment of the calendar.");
       }
-      const verdict = await context.verdicts.verify(root, request, time, domains.source(published));
+      const verdict = await context.verdicts.verify(root, request, time, domains.source(published), signal);
       return jsonAnswer(200, { verifiedBy: "server", notice: NOTICE, verdict });
     },
   };
@@ -166,12 +166,13 @@ async function writeBundle(
   published: Published,
   digest: Digest,
   project: string,
+  signal: AbortSignal,
 ): Promise<Uint8Array> {
   const root = await domains.firstRoot(published.domain);
   const recorder = new BundleRecorder(domains.source(published));
   recorder.addMetadata("root", 1, root);
   const time = published.head.signedAt ?? new Date(0);
-  await verdicts.verify(root, { digest, project }, time, recorder.source);
+  await verdicts.verify(root, { digest, project }, time, recorder.source, signal);
   return recorder.write();
 }
 

@@ -30,17 +30,18 @@ export async function admit(
   current: Current,
   offered: EvidenceBytes,
   before: ArtifactRecord | undefined,
+  signal: AbortSignal,
 ): Promise<void> {
   const time = context.clock();
   const items = read(offered);
   checkBundles(items);
-  let refused = await judge(context, current, items, time);
+  let refused = await judge(context, current, items, time, signal);
   if (refused.length > 0 && before !== undefined) {
     const names = before.evidence.map(({ sha256 }) => sha256);
     const recorded = read(await context.domains.files.evidences(domain.id, names));
     const sublayouts = recorded.filter((item) => holds(item, ({ kind }) => kind === "layout"));
     if (sublayouts.length > 0) {
-      const again = await judge(context, current, [...items, ...sublayouts], time);
+      const again = await judge(context, current, [...items, ...sublayouts], time, signal);
       refused = again.filter(({ sha256 }) => offered.has(sha256));
     }
   }
@@ -84,10 +85,11 @@ async function judge(
   { layout, layoutBytes, trustedRoot }: Current,
   items: readonly Item[],
   time: Date,
+  signal: AbortSignal,
 ): Promise<readonly GateRefusal[]> {
   if (items.some(isBundle)) {
     const evidence = new Map(items.map((item) => [item.evidence.sha256, item.bytes]));
-    return gate.offer({ layout: layoutBytes, trustedRoot, time, evidence });
+    return gate.offer({ layout: layoutBytes, trustedRoot, time, evidence }, signal);
   }
   const here = new EvidenceGate(layout, { time, keyless: undefined, limits: DEFAULT_LIMITS });
   return here.offer(items.map(({ evidence }) => evidence)).map(asGateRefusal);

@@ -13,9 +13,9 @@ export class GateThread {
       new ServiceError("too_busy", "Many Sigstore bundles are being verified already; try again shortly."),
   });
 
-  /** Throws `too_busy`. */
-  offer(question: GateQuestion): Promise<GateAnswer> {
-    return this.#thread.run((ask) => ask(question));
+  /** Given up once the signal is aborted. Throws `too_busy`. */
+  offer(question: GateQuestion, signal?: AbortSignal): Promise<GateAnswer> {
+    return this.#thread.run((ask) => ask(question), signal);
   }
 
   stop(): Promise<void> {

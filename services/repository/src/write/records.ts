@@ -55,7 +55,8 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
         const versions = versionsOf(published.head);
         return jsonAnswer(200, { domain: domain.name, outcome: "published", versions });
       }
-      await admit(context, published, await layouts.current(published, body.project), evidence, before);
+      const current = await layouts.current(published, body.project);
+      await admit(context, published, current, evidence, before, signal);
 
       const wait = query.wait === "published";
       // Before it is accepted, so that no publish of it can be missed.
