@@ -133,6 +133,16 @@ function takesFrom(earlier: ArtifactRule, later: ArtifactRule): boolean {
 export function matchFindings({ steps, inspections }: Layout): Finding[] {
   const order = new Map(steps.map(({ name }, index) => [name, index]));
   const all = new Set([...order.keys(), ...inspections.map(({ name }) => name)]);
+  // Whoever has so many names wrong is not helped by one more guess, and each looks at every step.
+  const guesses = new Map<string, string>();
+  const guess = (name: string): string => {
+    const known = guesses.get(name);
+    if (known !== undefined) return known;
+    const nearest = guesses.size < GUESSES ? nearestName(name, order.keys()) : undefined;
+    const hint = nearest === undefined ? "" : ` Did you mean ${quote(nearest)}?`;
+    if (guesses.size < GUESSES) guesses.set(name, hint);
+    return hint;
+  };
   return [...steps, ...inspections].flatMap((item) => {
     const isStep = order.has(item.name);
     return matchesOf(item).flatMap(({ rule, place, where }) => {
@@ -140,7 +150,7 @@ export function matchFindings({ steps, inspections }: Layout): Finding[] {
       if (!(isStep ? order : all).has(rule.step)) {
         // A parameter may name the step.
         if (/\{[A-Za-z0-9_-]+\}/.test(rule.step)) return [];
-        return [finding("unknown_step", `${said} names ${unknownStep(rule.step, order, all)}`, place)];
+        return [finding("unknown_step", `${said} names ${unknownStep(rule.step, all, guess)}`, place)];
       }
       if (rule.step === item.name) return selfFindings(said, rule, place);
       const [here = 0, there = 0] = [order.get(item.name), order.get(rule.step)];
@@ -151,11 +161,12 @@ export function matchFindings({ steps, inspections }: Layout): Finding[] {
   });
 }
 
-function unknownStep(name: string, steps: ReadonlyMap<string, number>, all: ReadonlySet<string>): string {
+/** Unknown names for which the nearest known one is looked for. */
+const GUESSES = 32;
+
+function unknownStep(name: string, all: ReadonlySet<string>, guess: (name: string) => string): string {
   if (all.has(name)) return `the inspection ${quote(name)}, but inspections come after all steps.`;
-  const nearest = nearestName(name, steps.keys());
-  const hint = nearest === undefined ? "" : ` Did you mean ${quote(nearest)}?`;
-  return `the step ${quote(name)}, but there is no such step.${hint}`;
+  return `the step ${quote(name)}, but there is no such step.${guess(name)}`;
 }
 
 function selfFindings(said: string, rule: MatchRule, place: FindingPlace): Finding[] {

@@ -15,6 +15,7 @@ import {
   writeLayout,
 } from "../src/index.ts";
 import { EXPIRES, layout, NOW, person, step } from "./support/chain.ts";
+import { idOf, rawLayout, signRaw } from "./support/documents.ts";
 
 const [alice, bob] = [person(), person()];
 const BUILDER = { issuer: "https://issuer.example", identity: "https://ci.example/build" };
@@ -451,4 +452,22 @@ test("hostile patterns cost no more than a moment", () => {
 
 test("the layout that other tests build on holds for more than two weeks", () => {
   expect(EXPIRES.getTime() - NOW.getTime()).toBeGreaterThan(14 * DAY);
+});
+
+test("thousands of names that are nearly right are read in a moment", async () => {
+  const same = "a".repeat(115);
+  const rules = Array.from({ length: 16_384 }, (_, at) => {
+    return ["MATCH", "*", "WITH", "PRODUCTS", "FROM", `${at % 10}${same}${10_000 + at}`];
+  });
+  const steps = Array.from({ length: 64 }, (_, at) => ({
+    name: `x${same}${10_000 + at}`,
+    pubkeys: [idOf(alice)],
+    expected_materials: rules.slice(at * 256, at * 256 + 256),
+  }));
+  const many = readLayout(readEnvelope(await signRaw(rawLayout([alice], steps), [alice])));
+  const before = performance.now();
+  const messages = lintLayout(many, NOW).filter(({ code }) => code === "unknown_step");
+  expect(performance.now() - before).toBeLessThan(3000);
+  expect(messages).toHaveLength(16_384);
+  expect(messages[0]?.message).toContain("Did you mean");
 });
