@@ -57,3 +57,8 @@ export function checkStepName(name: string, where: string): void {
 export function quote(text: string): string {
   return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text);
 }
+
+/** A moment for a message; a time that is none has no text of its own. */
+export function momentText(time: Date): string {
+  return Number.isNaN(time.getTime()) ? "a time that is not one" : time.toISOString();
+}

@@ -15,7 +15,7 @@ import { InTotoError } from "./error.ts";
 import type { Evidence, KeylessVerifier } from "./evidence.ts";
 import type { Functionary, FunctionarySet } from "./functionaries.ts";
 import { DEFAULT_LIMITS, type InTotoLimits } from "./limits.ts";
-import { quote } from "./names.ts";
+import { momentText, quote } from "./names.ts";
 
 /**
  * Which of the given keys validly signed an envelope, by public key (in-toto 4.4, DSSE 1.0). One key under two key ids
@@ -167,7 +167,7 @@ function byConstraint(
   if (anchors.length === 0) {
     throw new InTotoError(
       "certificate_not_trusted",
-      `The certificate of ${quote(name)} leads to no root of the layout that holds at ${time.toISOString()}.`,
+      `The certificate of ${quote(name)} leads to no root of the layout that holds at ${momentText(time)}.`,
     );
   }
   const unmet = constraints.map((constraint) => unmetConstraint(constraint, certificate, anchors));

@@ -4,7 +4,7 @@ import { InTotoError } from "./error.ts";
 import { Evidence, type KeylessVerifier } from "./evidence.ts";
 import type { Layout } from "./layout.ts";
 import { checkLimit, DEFAULT_LIMITS, type InTotoLimits, Meter } from "./limits.ts";
-import { quote } from "./names.ts";
+import { momentText, quote } from "./names.ts";
 import { isExpired, type Owners, openLayout, type SignedLayout } from "./open-layout.ts";
 import type { Assignment } from "./search.ts";
 import { type Inspector, requireSteps, type Solution, solve, type Work } from "./solve.ts";
@@ -110,7 +110,7 @@ function checkedLayout(request: LayoutRequest, limits: InTotoLimits): SignedLayo
   if (isExpired(signed.layout, request.time)) {
     throw new InTotoError(
       "layout_expired",
-      `The layout expired at ${signed.layout.expires.toISOString()}; it is asked about for ${isoTime(request.time)}.`,
+      `The layout expired at ${signed.layout.expires.toISOString()}; it is asked about for ${momentText(request.time)}.`,
     );
   }
   requireSteps(signed.layout);
@@ -140,8 +140,4 @@ function commandWarnings(layout: Layout, assignment: Assignment): Warning[] {
     }
   }
   return warnings;
-}
-
-function isoTime(time: Date): string {
-  return Number.isNaN(time.getTime()) ? "a time that is not one" : time.toISOString();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { anchorsOf, readCertificate, unmetConstraint } from "@stemma/crypto";
+import { anchorsOf, readCertificate, sha256, unmetConstraint } from "@stemma/crypto";
 import { decodeUtf8, utf8 } from "@stemma/encoding";
 import {
   DURING,
@@ -8,7 +8,10 @@ import {
   NOT_AFTER,
 } from "../../crypto/test/support/certificates.ts";
 import {
+  DEFAULT_LIMITS,
   type EnvelopeFormat,
+  Evidence,
+  EvidenceGate,
   type LayoutRequest,
   type LayoutVerdict,
   readEnvelope,
@@ -289,4 +292,14 @@ describeWithVectors("in-toto-golang", "in-toto-golang: the authorities of demo.l
     expect(unmetConstraint(constraint, certificate, at("2026-11-24T00:00:00Z"))).toBeUndefined();
     expect(at("2021-08-31T18:00:00Z")).toEqual([]);
   });
+});
+
+test("a time that is none is a refusal at the gate, not a fault", async () => {
+  const layout = readLayout(readEnvelope(await signRaw(document(), [olga])));
+  const bytes = await signedBy(builder);
+  const trust = { time: new Date(Number.NaN), keyless: undefined, limits: DEFAULT_LIMITS };
+  const [refused] = new EvidenceGate(layout, trust).offer([
+    new Evidence(sha256(bytes), bytes, DEFAULT_LIMITS),
+  ]);
+  expect(refused?.refusal.code).toBe("certificate_not_trusted");
 });
