@@ -129,7 +129,8 @@ export function publicKeyFromObject(object: KeyObject): PublicKey {
 }
 
 function makeKey(keytype: string, schemeName: string, text: string, where: string): PublicKey {
-  const memo = `${keytype}\n${schemeName}\n${text}`;
+  // As JSON: joined by a line break, a scheme could take the first line of the PEM and still be found.
+  const memo = JSON.stringify([keytype, schemeName, text]);
   const known = parsed.get(memo);
   if (known !== undefined) return known;
 

@@ -13,7 +13,7 @@ import {
   readPublicKey,
   signerFromPem,
 } from "@stemma/crypto";
-import { encodeHex, jsonObject, parseJson, utf8, writeJson } from "@stemma/encoding";
+import { asObject, encodeHex, jsonObject, parseJson, utf8, writeJson } from "@stemma/encoding";
 import fc from "fast-check";
 
 const message = utf8("what is signed");
@@ -240,4 +240,20 @@ describe("one public key in several spellings", () => {
       expect(other.fingerprint).toBe(plain.fingerprint);
     }
   });
+});
+
+test("a key object is refused whatever was read before it", () => {
+  const { publicKey } = signerFromPem(generatePrivateKey("ecdsa-p256"));
+  const json = publicKey.toJson();
+  const text = String(asObject(json.get("keyval"), "keyval").get("public"));
+  readPublicKey(json, "The key");
+  const [first, ...rest] = text.split("\n");
+  const shifted = jsonObject({
+    keytype: "ecdsa",
+    scheme: `${String(json.get("scheme"))}\n${first}`,
+    keyval: jsonObject({ public: rest.join("\n") }),
+  });
+  expect(() => readPublicKey(shifted, "The key")).toThrow(
+    expect.objectContaining({ code: "unsupported_key" }),
+  );
 });
