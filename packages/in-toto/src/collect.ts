@@ -8,6 +8,7 @@ import type { Layout } from "./layout.ts";
 import type { Meter } from "./limits.ts";
 import { comparesNames } from "./predicates/index.ts";
 import type { FoundAttestation, FoundReport, Report } from "./report.ts";
+import type { ArtifactType } from "./rule.ts";
 import type { SigningTrust } from "./signatures.ts";
 import type { SetAside, SublayoutTrace } from "./verdict.ts";
 
@@ -123,7 +124,8 @@ function reportsOf(evidence: Evidence, functionaries: readonly Functionary[], su
 function attestedReport(evidence: Evidence, functionaries: readonly Functionary[]): FoundReport {
   const { predicateType } = evidence.statement;
   const { materials, products } = evidence.reported;
-  const report: Report = { materials, products, command: [], labels: !comparesNames(predicateType) };
+  const labels: readonly ArtifactType[] = comparesNames(predicateType) ? [] : ["materials", "products"];
+  const report: Report = { materials, products, command: [], labels };
   return { sha256: evidence.sha256, report, functionaries, predicateType };
 }
 
@@ -157,7 +159,7 @@ function groupByReport(reports: readonly FoundReport[]): readonly Candidate[] {
   };
   for (const one of reports) {
     const { materials, products, labels } = one.report;
-    const said = `${labels === true} ${textOf(materials)} ${textOf(products)}`;
+    const said = `${labels?.join(" ") ?? ""}: ${textOf(materials)} ${textOf(products)}`;
     const group = groups.get(said);
     if (group === undefined) groups.set(said, [one]);
     else group.push(one);

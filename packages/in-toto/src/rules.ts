@@ -9,10 +9,10 @@ export interface ItemArtifacts {
   readonly materials: Artifacts;
   readonly products: Artifacts;
   /**
-   * Whether the names are labels, as an attestation's are: it is about digests, "regardless of content type" (in-toto
-   * attestation, Statement). A MATCH with labels on either side compares digests alone.
+   * In which of them the names are labels, as an attestation's are: it is about digests, "regardless of content type"
+   * (in-toto attestation, Statement). A MATCH with labels on either side compares digests alone.
    */
-  readonly labels?: boolean;
+  readonly labels?: readonly ArtifactType[];
 }
 
 /** What one rule did: the artifacts that it took from the queue, and how many it left. */
@@ -124,7 +124,7 @@ function authority(
       const source = linkOf(rule.step);
       const other = source?.[rule.type];
       if (source === undefined || other === undefined) return () => false;
-      if (item.labels === true || source.labels === true) {
+      if (item.labels?.includes(list) === true || source.labels?.includes(rule.type) === true) {
         const find = findByDigest(other, rule.destinationPrefix, meter);
         return (name) => {
           const here = item[list].get(name);

@@ -72,13 +72,17 @@ function sumUp(layout: Layout, evidence: Evidence, choices: Choices, work: Work)
         if (nearest.length === 0) nearest = ruleReasons(layout, items, chosen, work.limits).reasons;
         continue;
       }
-      const labels = begin.report.labels === true || end.report.labels === true;
+      // Each list keeps its own kind of names: that an attestation began it makes no labels of the paths at its end.
+      const labels = [
+        ...(begin.report.labels ?? []).filter((list) => list === "materials"),
+        ...(end.report.labels ?? []).filter((list) => list === "products"),
+      ];
       summaries.push({
         report: {
           materials: begin.report.materials,
           products: end.report.products,
           command: end.report.command,
-          ...(labels ? { labels } : {}),
+          labels,
         },
         trace: () => ({
           sha256: evidence.sha256,

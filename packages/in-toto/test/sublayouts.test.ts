@@ -3,7 +3,7 @@ import type { Signer } from "@stemma/crypto";
 import { utf8 } from "@stemma/encoding";
 import { type LayoutRequest, type LinkContent, signLayout, signLink } from "../src/index.ts";
 import { digestOf, layout, link, NOW, person, step } from "./support/chain.ts";
-import { idOf, rawLayout, signRaw } from "./support/documents.ts";
+import { about, idOf, provenance, rawLayout, signRaw, TYPES } from "./support/documents.ts";
 import { alice, bob, carl, mallory, olga, oscar, verify, why } from "./support/release.ts";
 
 const APP = digestOf("app");
@@ -205,4 +205,36 @@ test("thousands of sums of one sublayout cost no more than the evidence", async 
   expect((await judge([sub, ...evidence])).ok).toBe(false);
   expect(performance.now() - before).toBeLessThan(5000);
   expect(process.memoryUsage().heapUsed - memory).toBeLessThan(700_000_000);
+});
+
+test("an attestation at the beginning makes no labels of the paths at the end", async () => {
+  const sub = rawLayout(
+    [mallory, oscar],
+    [
+      {
+        name: "compile",
+        expected_predicates: [
+          { predicateType: TYPES.provenance, functionaries: [idOf(mallory)], threshold: 1 },
+        ],
+      },
+      { name: "assemble", pubkeys: [idOf(oscar)] },
+    ],
+  );
+  const inside = [
+    await signRaw(sub, [alice]),
+    await signRaw(provenance([about("a.o", "object")], []), [mallory]),
+    await signLink(link("assemble", { "a.o": "object" }, { app: "binary", debug: "other" }), [oscar]),
+  ];
+  const open = layout(
+    step("make", [alice]),
+    step("pack", [carl], {
+      expectedMaterials: [["MATCH", "app", "WITH", "PRODUCTS", "FROM", "make"], ...CLOSED],
+    }),
+  );
+  const layoutEnvelope = await signLayout(open, [olga, oscar]);
+  const packed = (content: string) => signLink(link("pack", { app: content }, { "app.tgz": "app" }), [carl]);
+  const judged = async (content: string) =>
+    verify([...inside, await packed(content)], { layoutEnvelope, digest: APP });
+  expect(why(await judged("binary"))).toEqual([]);
+  expect(why(await judged("other"))).toEqual(["rule_failed pack"]);
 });
