@@ -1,5 +1,6 @@
-import type { PublicKey } from "@stemma/crypto";
+import { anchorsOf, type Certificate, type PublicKey, readCertificate } from "@stemma/crypto";
 import { type Sha256Hex, StemmaError } from "@stemma/encoding";
+import type { Authorities } from "./authorities.ts";
 import { type Envelope, type EnvelopeSignature, readEnvelope } from "./envelope.ts";
 import { InTotoError } from "./error.ts";
 import type { InTotoLimits } from "./limits.ts";
@@ -35,6 +36,15 @@ class Once<T> {
   }
 }
 
+/** The certificate of a signature, and the roots of a layout that anchor it. */
+export interface Anchored {
+  readonly certificate: Certificate;
+  readonly anchors: readonly string[];
+}
+
+/** For which layout, and as of when, a certificate was looked at. */
+type Anchorings = Map<Authorities, Map<number, Once<Anchored>>>;
+
 /**
  * One piece of evidence. It is read once, whatever the number of steps and sublayouts that look at it, and each of its
  * signatures is verified with a key once. What it says depends on its bytes alone.
@@ -49,6 +59,7 @@ export class Evidence {
   readonly #reported = new Once<ReportedArtifacts>();
   readonly #keyless = new Once<KeylessSigner>();
   readonly #verified = new Map<EnvelopeSignature, Map<string, boolean>>();
+  readonly #anchored = new Map<EnvelopeSignature, Anchorings>();
 
   constructor(sha256: Sha256Hex, bytes: Uint8Array, limits: InTotoLimits) {
     this.sha256 = sha256;
@@ -108,5 +119,24 @@ export class Evidence {
   /** Who signed a Sigstore bundle without a key of their own. Throws what the verifier throws. */
   keylessSigner(verify: KeylessVerifier): KeylessSigner {
     return this.#keyless.get(() => verify(this.#bytes));
+  }
+
+  /**
+   * The certificate of a signature, under the authorities of a layout. Anybody can add signatures with certificates to
+   * an envelope, and a chain costs more than a signature, so it is built once and not for every place. Throws as
+   * `readCertificate`.
+   */
+  anchored(signature: EnvelopeSignature, pem: string, authorities: Authorities, time: Date): Anchored {
+    const byLayout: Anchorings = this.#anchored.get(signature) ?? new Map();
+    this.#anchored.set(signature, byLayout);
+    const byTime = byLayout.get(authorities) ?? new Map<number, Once<Anchored>>();
+    byLayout.set(authorities, byTime);
+    const once = byTime.get(time.getTime()) ?? new Once<Anchored>();
+    byTime.set(time.getTime(), once);
+    return once.get(() => {
+      const certificate = readCertificate(pem, "The certificate of a signature");
+      const { intermediates, roots } = authorities;
+      return { certificate, anchors: anchorsOf(certificate, intermediates, roots, time) };
+    });
   }
 }

@@ -1,11 +1,9 @@
 import {
-  anchorsOf,
   type CertificateConstraint,
   type KeyFingerprint,
   type KeyId,
   keyIdsOf,
   type PublicKey,
-  readCertificate,
   unmetConstraint,
 } from "@stemma/crypto";
 import { StemmaError } from "@stemma/encoding";
@@ -157,12 +155,11 @@ function byConstraint(
   evidence: Evidence,
   signature: EnvelopeSignature,
   constraints: readonly CertificateConstraint[],
-  { roots, intermediates }: Authorities,
+  authorities: Authorities,
   time: Date,
 ): Functionary | undefined {
   if (signature.certificate === undefined) return undefined;
-  const certificate = readCertificate(signature.certificate, "The certificate of a signature");
-  const anchors = anchorsOf(certificate, intermediates, roots, time);
+  const { certificate, anchors } = evidence.anchored(signature, signature.certificate, authorities, time);
   const name = certificate.subject;
   if (anchors.length === 0) {
     throw new InTotoError(

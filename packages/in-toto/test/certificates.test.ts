@@ -20,7 +20,7 @@ import {
   verifyLayout,
 } from "../src/index.ts";
 import { digestOf, evidenceOf, link, owners } from "./support/chain.ts";
-import { idOf, rawLayout, signRaw } from "./support/documents.ts";
+import { about, idOf, rawLayout, signRaw, statement, TYPES } from "./support/documents.ts";
 import { alice, olga, oscar, why } from "./support/release.ts";
 import { describeWithVectors, vector } from "./support/vectors.ts";
 
@@ -302,4 +302,35 @@ test("a time that is none is a refusal at the gate, not a fault", async () => {
     new Evidence(sha256(bytes), bytes, DEFAULT_LIMITS),
   ]);
   expect(refused?.refusal.code).toBe("certificate_not_trusted");
+});
+
+test("certificates that anybody added cost once, and not for every step", async () => {
+  const forger = makeCertificate({ subject: { commonName: "Middle" }, ca: true });
+  const forged = Array.from({ length: 8 }, () => workload("builder", forger).pem);
+  const steps = Array.from({ length: 64 }, (_, at) => ({
+    name: `s${at}`,
+    expected_predicates: [
+      {
+        predicateType: TYPES.own,
+        functionaries: [idOf(alice)],
+        threshold: 1,
+        cert_constraints: [constraint()],
+      },
+    ],
+  }));
+  const payload = statement(TYPES.own, [about("app", "app")]);
+  const envelope = JSON.parse(decodeUtf8(await signRaw(payload, [alice])));
+  for (const cert of forged) envelope.signatures.push({ sig: "AAAA", cert });
+  const evidence = Array.from({ length: 32 }, (_, at) => utf8(JSON.stringify({ ...envelope, at })));
+  const layoutEnvelope = await signRaw(rawLayout([alice], steps, AUTHORITIES), [olga]);
+  const before = performance.now();
+  const verdict = verifyLayout({
+    layoutEnvelope,
+    owners: owners(1, olga),
+    evidence: evidenceOf(...evidence),
+    digest: APP,
+    time: DURING,
+  });
+  expect(why(verdict)).toEqual([]);
+  expect(performance.now() - before).toBeLessThan(1000);
 });
