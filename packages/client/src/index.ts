@@ -18,6 +18,7 @@ export type { HttpLocations, HttpOptions } from "./http-source.ts";
 export { fetchBytes, httpLocationsSource, httpSource } from "./http-source.ts";
 export type { Cache, Source, SyncSource } from "./source.ts";
 export { metadataName, targetName } from "./source.ts";
-export { JobThread, type JobThreadOptions } from "./thread/job-thread.ts";
+export { type Ask, JobThread, type JobThreadOptions } from "./thread/job-thread.ts";
+export { Places } from "./thread/places.ts";
 export { serveJobs } from "./thread/serve-jobs.ts";
 export { VerdictThread } from "./thread/verdict-thread.ts";

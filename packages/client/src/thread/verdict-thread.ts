@@ -2,10 +2,15 @@ import type { Verdict, VerifyRequest } from "@stemma/lineage";
 import { answerEffect } from "../drive.ts";
 import type { Source } from "../source.ts";
 import { JobThread, type JobThreadOptions } from "./job-thread.ts";
+import { Places } from "./places.ts";
 import type { VerdictAnswer, VerdictQuestion } from "./verdict-reader.ts";
+
+/** The evidence of one verdict may have 64 MB. That of the next one is read while the thread is at the first. */
+const EVIDENCE_HELD = 2;
 
 /** A thread that reaches verdicts. */
 export class VerdictThread {
+  readonly #places = new Places(EVIDENCE_HELD);
   readonly #thread: JobThread<VerdictQuestion, VerdictAnswer>;
 
   constructor(options: Pick<JobThreadOptions, "mostJobs" | "busy">) {
@@ -29,7 +34,14 @@ export class VerdictThread {
   ): Promise<Verdict> {
     return this.#thread.run(async (ask) => {
       let step = await ask({ root, request, time });
-      while ("effect" in step) step = await ask({ answer: await answerEffect(step.effect, source) });
+      while ("effect" in step) {
+        const { effect } = step;
+        const next = async () => {
+          signal?.throwIfAborted();
+          return ask({ answer: await answerEffect(effect, source) });
+        };
+        step = await (effect.kind === "evidence" ? this.#places.hold(next) : next());
+      }
       return step.verdict;
     }, signal);
   }
