@@ -164,6 +164,42 @@ async function waitingSummary(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
+test("however many ask, what was recorded is held for two verdicts, and for two refused uploads, at a time", async () => {
+  const { domains, verdicts, gate } = world.service.context;
+  const published = await domains.published(domain);
+  const root = await domains.firstRoot(published.domain);
+  const real = domains.source(published);
+  let [held, most, reads] = [0, 0, 0];
+  const slowly = async <T>(read: () => Promise<T>): Promise<T> => {
+    held += 1;
+    reads += 1;
+    most = Math.max(most, held);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return read().finally(() => {
+      held -= 1;
+    });
+  };
+  const source = {
+    ...real,
+    evidence: (...args: Parameters<typeof real.evidence>) => slowly(() => real.evidence(...args)),
+  };
+  const request = { digest: DIGEST, project: "app" };
+  await Promise.all(Array.from({ length: 12 }, () => verdicts.verify(root, request, new Date(), source)));
+  expect([most, reads]).toEqual([2, 12]);
+
+  [most, reads] = [0, 0];
+  const { people } = await keyless.createDomain("nowhere");
+  const layout = await keyless.layout(people);
+  const question = { layout, trustedRoot: undefined, time: new Date(), evidence: new Map() };
+  const recorded = () => slowly(async () => new Map([[sha256(layout), layout]]));
+  const { signal } = new AbortController();
+  await Promise.all(Array.from({ length: 12 }, () => gate.offerAfter(question, recorded, signal)));
+  expect([most, reads]).toEqual([2, 12]);
+  // Nothing is read for those who have gone.
+  await expect(gate.offerAfter(question, recorded, AbortSignal.abort())).rejects.toThrow("aborted");
+  expect(reads).toBe(12);
+});
+
 test("while a summary rests on bundles, the signer publishes what others have recorded", async () => {
   world.verifier = { id: "https://stemma.example/verifier", signer: newSigner() };
   await world.stopSigner();

@@ -38,12 +38,13 @@ export async function admit(
   let refused = await judge(context, current, items, time, signal);
   if (refused.length > 0 && before !== undefined) {
     const names = before.evidence.map(({ sha256 }) => sha256);
-    const recorded = read(await context.domains.files.evidences(domain.id, names));
-    const sublayouts = recorded.filter((item) => holds(item, ({ kind }) => kind === "layout"));
-    if (sublayouts.length > 0) {
-      const again = await judge(context, current, [...items, ...sublayouts], time, signal);
-      refused = again.filter(({ sha256 }) => offered.has(sha256));
-    }
+    const recorded = () => context.domains.files.evidences(domain.id, names);
+    const { layoutBytes: layout, trustedRoot } = current;
+    refused = await context.gate.offerAfter(
+      { layout, trustedRoot, time, evidence: offered },
+      recorded,
+      signal,
+    );
   }
   const [first] = refused;
   if (first !== undefined) throw new EvidenceRefused(first);
