@@ -85,17 +85,22 @@ export class Meter {
   work = 0;
   evaluations = 0;
   readonly #limits: InTotoLimits;
+  #reached: InTotoError | undefined;
 
   constructor(limits: InTotoLimits = DEFAULT_LIMITS) {
     this.#limits = limits;
+  }
+
+  /** The limit that was reached first. Evidence that it kept from counting is set aside, and others may do without. */
+  get reached(): InTotoError | undefined {
+    return this.#reached;
   }
 
   /** Adds work. Throws `search_limit` when it is too much. */
   spend(steps: number): void {
     this.work += steps;
     if (this.work > this.#limits.work) {
-      throw new InTotoError(
-        "search_limit",
+      this.stop(
         `The evidence and the rules cost more than ${this.#limits.work} comparisons; they must be fewer or smaller.`,
       );
     }
@@ -105,10 +110,16 @@ export class Meter {
   evaluation(): void {
     this.evaluations += 1;
     if (this.evaluations > this.#limits.evaluations) {
-      throw new InTotoError(
-        "search_limit",
+      this.stop(
         `No combination of links satisfied the layout within ${this.#limits.evaluations} evaluations of rules.`,
       );
     }
+  }
+
+  /** Throws `search_limit`, and remembers it. */
+  stop(message: string): never {
+    const error = new InTotoError("search_limit", message);
+    this.#reached ??= error;
+    throw error;
   }
 }

@@ -40,8 +40,7 @@ export function sublayouts(work: Work, within: readonly Evidence[]): SumUp {
     }
     work.sublayouts += 1;
     if (work.sublayouts > limits.sublayouts) {
-      throw new InTotoError(
-        "search_limit",
+      work.meter.stop(
         `Sublayouts were verified ${limits.sublayouts} times without an answer; there must be fewer of them.`,
       );
     }

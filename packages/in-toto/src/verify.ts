@@ -53,8 +53,14 @@ export function verifyLayout(request: LayoutRequest): LayoutVerdict {
   const reasons: Reason[] = [];
   try {
     signed = checkedLayout(request, limits);
-    solution = solve(signed.layout, workFor(request, limits), request.digest);
+    const work = workFor(request, limits);
+    solution = solve(signed.layout, work, request.digest);
     reasons.push(...solution.reasons);
+    // Said first: what then seems to be missing may be there, and nobody looked at it any more.
+    const { reached } = work.meter;
+    if (reasons.length > 0 && reached !== undefined && !reasons.some(({ code }) => code === reached.code)) {
+      reasons.unshift({ code: reached.code, message: reached.message });
+    }
   } catch (error) {
     if (!(error instanceof StemmaError)) throw error;
     reasons.push({ code: error.code, message: error.message });
