@@ -29,12 +29,20 @@ function greeting(address: string, dataDirectory: string, databaseDirectory: str
   return `Stemma is running at ${address}
   data in ${dataDirectory}${elsewhere ? `, the database in ${databaseDirectory}` : ""}
 What to try next, in another terminal:
-  curl ${address}/v1/online-keys       the key that a new trust domain names for timestamp and snapshot
-  npm run stemma -- --help             make keys, a trust domain, a project; record and verify artifacts
-  npm run demo                         the whole story, with real artifacts and refused attacks
-  ${address}/docs                the HTTP API
+${columns([
+  [`curl ${address}/v1/online-keys`, "the key that a new trust domain names for timestamp and snapshot"],
+  ["npm run stemma -- --help", "make keys, a trust domain, a project; record and verify artifacts"],
+  ["npm run demo", "the whole story, with real artifacts and refused attacks"],
+  [`${address}/docs`, "the HTTP API"],
+])}
 Stop it with Ctrl-C.
 `;
+}
+
+/** Two columns, the second one as far to the right as the first one is wide. */
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([first]) => first.length));
+  return rows.map(([first, second]) => `  ${first.padEnd(width)}  ${second}`).join("\n");
 }
 
 main().then(
