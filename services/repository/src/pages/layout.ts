@@ -15,6 +15,7 @@ code, pre { font: .875em/1.5 ui-monospace, monospace; } pre { background: var(--
 article { border: 1px solid var(--line); border-radius: .5rem; padding: .2rem 1.2rem 1rem; margin: 1rem 0; }
 article h3 { font-size: 1rem; margin-bottom: .3rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); }
+article td:first-child { width: 4rem; } article td:nth-child(2) { width: 17rem; }
 .method { font-weight: 700; } .muted { opacity: .75; } summary { cursor: pointer; }
 `;
 
