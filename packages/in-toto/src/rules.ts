@@ -157,30 +157,49 @@ function authority(
   }
 }
 
-/** Whether there is an artifact below a prefix that agrees on a digest; one look through them all, then by digest. */
+type DigestIndex = ReadonlyMap<string, readonly ArtifactDigests[]>;
+
+/** Artifacts by digest, for each prefix that a rule asked for: one look through them all, however many rules there are. */
+const indexes = new WeakMap<Artifacts, Map<string, DigestIndex>>();
+
+function digestIndex(artifacts: Artifacts, prefix: string, meter: Meter): DigestIndex {
+  const byPrefix = indexes.get(artifacts) ?? new Map<string, DigestIndex>();
+  indexes.set(artifacts, byPrefix);
+  const known = byPrefix.get(prefix);
+  if (known !== undefined) return known;
+  const byDigest = new Map<string, ArtifactDigests[]>();
+  for (const [name, digests] of artifacts) {
+    if (!name.startsWith(prefix)) continue;
+    for (const text of strongDigests(digests)) {
+      const before = byDigest.get(text);
+      if (before === undefined) byDigest.set(text, [digests]);
+      else before.push(digests);
+    }
+  }
+  meter.spend(LOOKUP_WORK * artifacts.size);
+  byPrefix.set(prefix, byDigest);
+  return byDigest;
+}
+
+/** What it costs to look one artifact up, in comparisons of characters. */
+const LOOKUP_WORK = 4;
+
+/** Whether there is an artifact below a prefix that agrees on a digest. */
 function findByDigest(
   artifacts: Artifacts,
   prefix: string,
   meter: Meter,
 ): (digests: ArtifactDigests) => boolean {
-  const byDigest = new Map<string, ArtifactDigests[]>();
-  for (const [name, digests] of artifacts) {
-    if (!name.startsWith(prefix)) continue;
-    for (const text of strongDigests(digests)) {
-      const known = byDigest.get(text);
-      if (known === undefined) byDigest.set(text, [digests]);
-      else known.push(digests);
-    }
-  }
-  meter.spend(artifacts.size);
-  return (digests) =>
-    strongDigests(digests).some((text) => {
-      const found = byDigest.get(text) ?? [];
-      return found.some((other) => {
+  const byDigest = digestIndex(artifacts, prefix, meter);
+  return (digests) => {
+    meter.spend(LOOKUP_WORK * (1 + digests.size));
+    return strongDigests(digests).some((text) =>
+      (byDigest.get(text) ?? []).some((other) => {
         meter.spend(1 + digests.size);
         return agreeOnDigest(digests, other);
-      });
-    });
+      }),
+    );
+  };
 }
 
 /**
