@@ -97,7 +97,7 @@ function inspectionSentences(inspection: Inspection): readonly Sentence[] {
   const command = inspection.run.join(" ");
   return [
     {
-      text: `Whoever verifies must run "${command}" themselves; no service does, and without it the artifact is denied.`,
+      text: `Whoever verifies must have "${command}" carried out; no service does that, and without it the artifact is denied.`,
     },
     ...listSentences(inspection),
   ];

@@ -32,9 +32,16 @@ export function trialLines(trial: Trial): readonly Line[] {
     ...(lineage?.steps ?? []).flatMap((step) => stepLines(step, reasons)),
     ...(lineage === undefined || tried || lineage.steps.length === 0
       ? []
-      : ["", [styled("dim", "Rules are tried once there is evidence for every step.")] as const]),
+      : ["", [styled("dim", whyUntried(reasons))] as const]),
     ...asideLines(trial),
   ];
+}
+
+/** Why no rule was tried: an inspection that nobody carried out stands before the rules, as missing evidence does. */
+function whyUntried(reasons: readonly Reason[]): string {
+  return reasons.some(({ code }) => code === "unsupported_inspection")
+    ? "Inspections are not carried out here, nor rules tried behind them: try a draft without inspections (--layout)."
+    : "Rules are tried once there is evidence for every step.";
 }
 
 function reasonLines(reason: Reason): Line[] {

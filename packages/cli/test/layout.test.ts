@@ -406,6 +406,20 @@ Step build: 1 of 1 signature
 `);
   });
 
+  test("says why no rule was tried where an inspection was not carried out", async () => {
+    const inspection = {
+      ...{ _type: "inspection", name: "untar", run: ["tar", "xzf", "app.tgz"] },
+      ...{ expected_materials: [], expected_products: [] },
+    };
+    const raw = toPlain(writeLayout(domain.layout())) as object;
+    await writeFile(desk.path("draft.json"), JSON.stringify({ ...raw, inspect: [inspection] }));
+    const { code, stdout } = await desk.stemma(["layout", "try", ...args(), "--layout", "draft.json"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("unsupported_inspection");
+    expect(stdout).toContain("try a draft without inspections");
+    expect(stdout).not.toContain("evidence for every step");
+  });
+
   test("says what evidence was set aside, and why", async () => {
     const file = await draft(1, { functionaries: [alice] });
     expect(await attempt(1, "--layout", file)).toMatchObject({
