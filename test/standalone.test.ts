@@ -57,6 +57,23 @@ describe("npm start", () => {
     }
   }, 120_000);
 
+  test("stops at once while requests wait for a publish: they get it, and nobody waits for a signer that has gone", async () => {
+    const service = await startService();
+    const domain = await LiveDomain.create(service);
+    let stopped = false;
+    const clients = Array.from({ length: 10 }, async (_, client) => {
+      for (let turn = 0; !stopped; turn += 1) {
+        await domain.record(await domain.link(`${client} ${turn}`)).catch(() => undefined);
+      }
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const before = performance.now();
+    await service.stop();
+    stopped = true;
+    expect(performance.now() - before).toBeLessThan(6_000);
+    await Promise.all(clients);
+  });
+
   test("says in one sentence that the data folder is in use, and harms nobody", async () => {
     const data = join(folder, "data");
     const running = await startService(data);

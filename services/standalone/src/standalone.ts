@@ -158,7 +158,7 @@ async function becomesReady(address: string): Promise<undefined> {
   }
 }
 
-/** What runs, in the order in which it has to end: the services before the database. */
+/** What runs. It has to end in this order: the repository, the signer, the database. */
 class Parts {
   readonly claim: Claim;
   /** Settles when one of the services has ended by itself. */
@@ -189,7 +189,8 @@ class Parts {
   }
 
   async #stop(): Promise<void> {
-    await Promise.all(this.#children.map((child) => child.stop()));
+    // The repository before the signer: requests under way may wait for what only the signer can publish.
+    for (const child of this.#children.toReversed()) await child.stop();
     await this.database?.stop();
     this.claim.release();
   }
