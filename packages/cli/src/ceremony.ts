@@ -4,7 +4,7 @@ import { encodeBase64 } from "@stemma/encoding";
 import { callServer, type DomainOptions, domainOf } from "./api.ts";
 import { ServerProblem } from "./error.ts";
 import { type Line, type Outcome, styled } from "./output.ts";
-import { short } from "./text.ts";
+import { plural, short } from "./text.ts";
 
 /** Signed metadata of one role, ready to travel. */
 export interface DraftRole {
@@ -84,7 +84,7 @@ function standing(ceremony: CeremonyAnswer, done: string): Line[] {
   const lines: Line[] = [["Ceremony ", styled("bold", ceremony.ceremony), " is open."]];
   for (const { role, version, groups } of ceremony.roles) {
     for (const group of groups) {
-      const line = `  ${role} version ${version}, ${group.of}: ${group.signed.length} of ${group.threshold} signatures`;
+      const line = `  ${role} version ${version}, as ${group.of} asks: ${group.signed.length} of ${plural(group.threshold, "signature")}`;
       lines.push(group.met ? [line, styled("good", " (complete)")] : line);
       if (!group.met) lines.push(`    may still sign: ${group.missing.map(short).join(", ")}`);
     }

@@ -240,7 +240,8 @@ describe("by options", () => {
     const { stdout } = await desk.stemma([...make("helm-chart"), ...flags]);
     expect(stdout).toContain("stemma layout explain layout.json");
     expect(stdout).toContain("stemma sign layout.json --key <owner's key> --any-key");
-    await desk.json(["sign", "layout.json", "--key", "olga", "--any-key"]);
+    const signed = await desk.stemma(["sign", "layout.json", "--key", "olga", "--any-key"]);
+    expect(signed.stdout).toContain("it has 1 signature now");
     expect(readEnvelope(await readFile(desk.path("layout.json"))).signatures).toHaveLength(1);
   });
 

@@ -9,7 +9,7 @@ import { openSigner, type SignerOptions } from "../keys.ts";
 import { type Line, note, type Outcome, styled } from "../output.ts";
 import { signCeremony } from "../sign-ceremony.ts";
 import { hasSigned, readSignable, type Signable } from "../signable.ts";
-import { short } from "../text.ts";
+import { plural, short } from "../text.ts";
 
 /** `stemma sign`: one person's signature, after showing what it is given for. */
 export function addSignCommand(program: Command): void {
@@ -22,7 +22,10 @@ export function addSignCommand(program: Command): void {
       "root.json or targets.json that says who may sign (default: one beside the file)",
     )
     .option("--role <project>", "project whose metadata or layout this is")
-    .option("--any-key", "sign although nothing says that this key may")
+    .option(
+      "--any-key",
+      "sign although those who may are others, as the file beside it or --signers-from says",
+    )
     .option("--every-key-id", "sign under each key id that other in-toto tools compute for the key")
     .addOption(
       new Option("--format <format>", "envelope for a layout or link that has none yet")
@@ -89,14 +92,16 @@ async function signFile(options: SignOptions, file: string): Promise<Outcome> {
     lines: [
       [styled("good", already ? "Already signed" : "Signed"), ` ${file} with key ${short(keyId)}`],
       ...(status.length === 0
-        ? [`  it has ${signed.signatures.length} signatures now; how many are needed is not said here`]
+        ? [
+            `  it has ${plural(signed.signatures.length, "signature")} now; how many are needed, --signers-from tells`,
+          ]
         : status.flatMap(statusLines)),
     ],
   };
 }
 
 function statusLines(status: ReturnType<typeof signingStatus>[number]): Line[] {
-  const count = `  ${status.of}: ${status.signed.length} of ${status.threshold} signatures`;
+  const count = `  as ${status.of} asks: ${status.signed.length} of ${plural(status.threshold, "signature")}`;
   if (status.met) return [[count, styled("good", " (complete)")]];
   return [count, `    may still sign: ${status.missing.map(short).join(", ")}`];
 }
