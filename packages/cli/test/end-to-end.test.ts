@@ -84,6 +84,8 @@ describe("a trust domain", () => {
     ] as const) {
       await desk.json(["sign", `domain/${role}.json`, "--key", name]);
     }
+    const { stdout } = await desk.stemma(["sign", "domain/targets.json", "--key", "targets-a"]);
+    expect(stdout).toContain("as root version 1 asks: 1 of 2 signatures");
     const again = await desk.json(["sign", "domain/root.json", "--key", "root-b"]);
     expect(again).toMatchObject({ alreadySigned: true, signatures: 2, status: [{ met: true }] });
     expect(await desk.json(["sign", "domain/targets.json", "--key", "targets-b"])).toMatchObject({
@@ -277,6 +279,14 @@ describe("an artifact", () => {
       { code: "project_unknown" },
     ]);
     expect((await verify(artifact, 1, "--at", "2099-01-01")).decision).toBe("deny");
+  }, 30_000);
+
+  test("has a history in which nobody could sign before it began", async () => {
+    const history = ["history", "--root", "domain/root.json"];
+    const before = await desk.stemma([...history, "--at", "2000-01-01"]);
+    expect(before).toMatchObject({ code: 0 });
+    expect(before.stdout).toContain("Nobody: at that moment the trust domain had not begun.");
+    expect((await desk.stemma(history)).stdout).toContain("timestamp: 1 of 1 key must sign.");
   }, 30_000);
 });
 

@@ -124,7 +124,8 @@ function signingChanges(name: string, before: Signing, after: Signing): readonly
   }
   if (before.threshold !== after.threshold) {
     const was = before.threshold === undefined ? "" : ` instead of ${before.threshold}`;
-    const words = `${name}: ${after.threshold} of ${after.members.size} keys must sign${was}.`;
+    const keys = `${after.members.size} key${after.members.size === 1 ? "" : "s"}`;
+    const words = `${name}: ${after.threshold} of ${keys} must sign${was}.`;
     changes.push(change("threshold_changed", name, words));
   }
   return changes;

@@ -8,6 +8,7 @@ import { writeOutput } from "../files.ts";
 import { readPublicKeyFile, readPublicKeyFiles } from "../keys.ts";
 import { serverOnlineKey } from "../online-key.ts";
 import { type Outcome, styled } from "../output.ts";
+import { plural } from "../text.ts";
 import { parseExpiry } from "../time.ts";
 
 export interface InitOptions {
@@ -103,7 +104,10 @@ export async function initDomain(options: InitOptions, folder: string): Promise<
 
 function checkThreshold(option: string, threshold: number, keys: readonly PublicKey[]): void {
   if (threshold > keys.length) {
-    throw new CliError("usage", `${option} is ${threshold}, but ${keys.length} keys are given.`);
+    throw new CliError(
+      "usage",
+      `${option} is ${threshold}, but ${plural(keys.length, "key")} ${keys.length === 1 ? "is" : "are"} given.`,
+    );
   }
 }
 

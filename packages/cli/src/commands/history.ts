@@ -75,6 +75,7 @@ async function historyCommand(options: HistoryOptions): Promise<Outcome> {
     lines: [
       ...(authorities === undefined && restsOn === undefined ? entries.flatMap(entryLines) : []),
       ...(authorities ?? []).flatMap(authorityLines),
+      ...(authorities?.length === 0 ? ["Nobody: at that moment the trust domain had not begun."] : []),
       ...(restsOn ?? []).flatMap(restsOnLines),
       ...gaps.map((gap): Line => [styled("bad", gap.code), `: ${gap.message}`]),
       [styled("dim", "Signatures were verified here; order and dates are the service's word.")],
