@@ -105,6 +105,16 @@ describe("parseJson refuses", () => {
     expect(codeOf(() => parseJson(utf8('"aaa"'), { maxBytes: 4 }))).toBe("too_large");
   });
 
+  test("objects and arrays that cost far more memory than their bytes", () => {
+    const many = (item: string, count: number) => utf8(`[${Array(count).fill(item).join(",")}]`);
+    for (const item of ["{}", "[]"]) {
+      expect(codeOf(() => parseJson(many(item, 10_000)))).toBeUndefined();
+      expect(codeOf(() => parseJson(many(item, 100_000)))).toBe("too_large");
+    }
+    // The smallest digest entry that anybody writes, as often as the document has room for it.
+    expect(codeOf(() => parseJson(many('{"name":"a","digest":{"x":"0a"}}', 150_000)))).toBeUndefined();
+  });
+
   test("an infinite number, a bare point and a bare exponent, even with fractions", () => {
     for (const text of ["1e999", "1.", "1e", "1e+", ".5"]) {
       expect(codeOf(() => parseJson(utf8(text), { fractions: true }))).toMatch(/bad_(number|json)/);
