@@ -138,7 +138,10 @@ class Parser {
     }
     this.containersLeft -= 1;
     if (this.containersLeft < 0) {
-      throw new EncodingError("too_large", "The document has more objects and arrays than its size accounts for.");
+      throw new EncodingError(
+        "too_large",
+        "The document has more objects and arrays than its size accounts for.",
+      );
     }
     this.at += 1;
   }
