@@ -57,7 +57,7 @@ const KINDS = {
     severity: "warning",
     advice: "Name the key in the step that it was meant for, or remove it.",
   },
-  open_rules: { severity: "warning", advice: "End the list in DISALLOW *." },
+  open_rules: { severity: "warning", advice: "Say what may be there, and end the list in DISALLOW *." },
   unreachable_rule: { severity: "warning", advice: "Put it before the other rule, or remove it." },
   idle_rule: {
     severity: "warning",
