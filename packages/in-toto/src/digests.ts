@@ -20,7 +20,8 @@ const LENGTHS: ReadonlyMap<string, readonly number[]> = new Map([
 ]);
 const GIT = /^git(?:Commit|Tree|Blob|Tag)$/;
 const SHA1_LENGTH = 40;
-const BROKEN: ReadonlySet<string> = new Set(["md4", "md5", "sha1", "ripemd160"]);
+/** Hashes that collide, and checksums, which were never meant to tell apart. Stores of objects record both. */
+const BROKEN = /^(?:md[245]|sha[01]?|ripemd(?:128|160)|(?:crc|adler|fletcher|fnv|xxh|murmur|cityhash).*)$/;
 const HEX = /^[0-9a-f]*$/;
 const ALGORITHM = /^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$/;
 const OTHER_VALUE = /^[\x21-\x7e]{1,512}$/;
@@ -73,7 +74,7 @@ export function hasUnbroken(digests: ArtifactDigests): boolean {
 
 /** Whether second artifacts with the same digest can be made. Other spellings of a name, as `SHA-1`, hide nothing. */
 function isBroken(algorithm: string): boolean {
-  return BROKEN.has(LENGTHS.has(algorithm) ? algorithm : algorithm.toLowerCase().replace(/[-_]/g, ""));
+  return BROKEN.test(algorithm.toLowerCase().replace(/[-_]/g, ""));
 }
 
 /** Whether a digest alone tells an artifact from all others. A git object's id of 40 digits is SHA-1. */
