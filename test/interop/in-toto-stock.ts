@@ -38,26 +38,24 @@ function exchange(kind: KeyKind, format: string): void {
   const at = join(folder, `${kind}-${format}`);
   mkdirSync(at);
   const file = (name: string): string => join(at, name);
+  const build = (product: string): void => {
+    run(
+      at,
+      ..."run --step build --key builder --products".split(" "),
+      product,
+      "--envelope",
+      format,
+      "--",
+      "true",
+    );
+  };
   for (const name of ["owner", "builder"]) {
     const pem = generatePrivateKey(kind);
     writeFileSync(file(name), pem, { mode: 0o600 });
     writeFileSync(file(`${name}.pub`), createPublicKey(pem).export({ format: "pem", type: "spki" }));
   }
   writeFileSync(file("app"), "app");
-  run(
-    at,
-    "run",
-    "--step",
-    "build",
-    "--key",
-    "builder",
-    "--products",
-    "app",
-    "--envelope",
-    format,
-    "--",
-    "true",
-  );
+  build("app");
   const builder = publicKeyFromPem(readFileSync(file("builder.pub"), "utf8"));
   const layout = writeLayout({
     expires: new Date(Date.now() + 86_400_000),
@@ -79,20 +77,7 @@ function exchange(kind: KeyKind, format: string): void {
   say(`${kind}, ${format}: verifies from the owner's public key`, verify(at, "owner.pub") === 0);
   say(`${kind}, ${format}: not by another key`, verify(at, "builder.pub") !== 0);
   copyFileSync(file("app"), file("other"));
-  run(
-    at,
-    "run",
-    "--step",
-    "build",
-    "--key",
-    "builder",
-    "--products",
-    "other",
-    "--envelope",
-    format,
-    "--",
-    "true",
-  );
+  build("other");
   say(`${kind}, ${format}: not with a link that breaks a rule`, verify(at, "owner.pub") !== 0);
 }
 
