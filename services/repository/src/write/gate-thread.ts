@@ -11,7 +11,8 @@ export class GateThread {
   readonly #thread = new JobThread<GateQuestion, GateAnswer>({
     module: new URL("./gate-reader.ts", import.meta.url),
     does: "verifies Sigstore bundles",
-    // Each with the most bundles that there may be: together they take half of a request's time.
+    // Each with the most bundles that there may be, as signers make them: together they take half of a request's time.
+    // Those that are stuffed with proofs take longer, and are given up with their requests.
     mostJobs: 16,
     busy: () =>
       new ServiceError("too_busy", "Many Sigstore bundles are being verified already; try again shortly."),
