@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { sha256 } from "@stemma/crypto";
 import { utf8 } from "@stemma/encoding";
-import { IMAGE_CONFIG, IMAGE_MANIFEST, LAYER_TAR_GZIP, writeImageLayout } from "@stemma/oci";
+import { IMAGE_CONFIG, IMAGE_MANIFEST, LAYER_TAR_GZIP } from "@stemma/image";
+import { writeImageLayout } from "@stemma/oci";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const output = process.argv[2];

@@ -1,4 +1,5 @@
-import type { Effect, EffectAnswer } from "@stemma/tuf";
+import type { Effect, EffectAnswer, ForeignDomain } from "@stemma/tuf";
+import { ClientError } from "./error.ts";
 import type { Cache, Source, SyncSource } from "./source.ts";
 
 /**
@@ -18,8 +19,15 @@ export async function drive<T>(
   }
 }
 
-/** What a source, or a cache, has to say to one effect: for workflows that run somewhere else. */
-export async function answerEffect(effect: Effect, source: Source, cache?: Cache): Promise<EffectAnswer> {
+/**
+ * What a source, or a cache, has to say to one effect: for workflows that run somewhere else. Throws `domain_unreachable` when the
+ * effect is for another trust domain that the source knows no way to.
+ */
+export async function answerEffect(effect: Effect, home: Source, homeCache?: Cache): Promise<EffectAnswer> {
+  const { domain } = effect;
+  const source = domain === undefined ? home : home.foreign?.(domain);
+  const cache = domain === undefined ? homeCache : homeCache?.foreign?.(domain);
+  if (source === undefined) throw unreachableDomain(domain);
   switch (effect.kind) {
     case "metadata":
       return effect.from === "cache"
@@ -36,12 +44,15 @@ export async function answerEffect(effect: Effect, source: Source, cache?: Cache
 }
 
 /** The same for a source in memory, without a cache: no promise is made, so a bundle is verified in one go. */
-export function driveSync<T>(workflow: Generator<Effect, T, EffectAnswer>, source: SyncSource): T {
+export function driveSync<T>(workflow: Generator<Effect, T, EffectAnswer>, home: SyncSource): T {
   let answer: EffectAnswer;
   for (;;) {
     const step = workflow.next(answer);
     if (step.done === true) return step.value;
     const effect = step.value;
+    const { domain } = effect;
+    const source = domain === undefined ? home : home.foreign?.(domain);
+    if (source === undefined) throw unreachableDomain(domain);
     switch (effect.kind) {
       case "metadata":
         answer =
@@ -60,4 +71,11 @@ export function driveSync<T>(workflow: Generator<Effect, T, EffectAnswer>, sourc
         break;
     }
   }
+}
+
+function unreachableDomain(domain: ForeignDomain | undefined): ClientError {
+  return new ClientError(
+    "domain_unreachable",
+    `The verdict rests on the trust domain ${domain?.name} (root ${domain?.root}), and nothing says where it is to be had.`,
+  );
 }

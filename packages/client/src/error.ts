@@ -6,6 +6,7 @@ export const CLIENT_CODES = [
   "source_refused",
   "source_too_large",
   "source_too_slow",
+  "domain_unreachable",
   "bad_bundle",
   "cache_unusable",
 ] as const;

@@ -1,4 +1,5 @@
 import type { Sha256Hex } from "@stemma/encoding";
+import type { ForeignDomain } from "@stemma/tuf";
 
 /**
  * Where bytes come from. A source is never trusted: every byte is verified by the engine, so sources are
@@ -12,6 +13,8 @@ export interface Source {
   target(path: string, sha256: Sha256Hex, length: number): Promise<Uint8Array | undefined>;
   /** Items of evidence by digest; those that are not there are left out. */
   evidence(wanted: readonly Sha256Hex[], maxLength: number): Promise<ReadonlyMap<Sha256Hex, Uint8Array>>;
+  /** Where another trust domain is to be had from; without it, or where it answers undefined, nowhere. */
+  foreign?(domain: ForeignDomain): Source | undefined;
 }
 
 /** The same for sources that hold everything in memory. */
@@ -19,12 +22,15 @@ export interface SyncSource {
   metadata(role: string, version: number | undefined, maxLength: number): Uint8Array | undefined;
   target(path: string, sha256: Sha256Hex, length: number): Uint8Array | undefined;
   evidence(wanted: readonly Sha256Hex[], maxLength: number): ReadonlyMap<Sha256Hex, Uint8Array>;
+  foreign?(domain: ForeignDomain): SyncSource | undefined;
 }
 
 /** What a client remembers between runs: the verified metadata that protects it from rollbacks. */
 export interface Cache {
   load(role: string, version: number | undefined, maxLength: number): Promise<Uint8Array | undefined>;
   keep(role: string, version: number, bytes: Uint8Array): Promise<void>;
+  /** What is remembered of another trust domain. */
+  foreign?(domain: ForeignDomain): Cache | undefined;
 }
 
 /** File name of metadata with consistent snapshots (TUF 6.2): `3.root.json`, `timestamp.json`. */

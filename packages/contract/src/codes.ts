@@ -1,6 +1,7 @@
 import type { ClientCode } from "@stemma/client";
 import type { CryptoCode } from "@stemma/crypto";
 import type { EncodingCode } from "@stemma/encoding";
+import type { ImageCode } from "@stemma/image";
 import type { InTotoCode } from "@stemma/in-toto";
 import type { LineageCode } from "@stemma/lineage";
 import type { OciCode } from "@stemma/oci";
@@ -15,6 +16,7 @@ export type ProblemCode =
   | TufCode
   | InTotoCode
   | SigstoreCode
+  | ImageCode
   | LineageCode
   | ClientCode
   | OciCode
@@ -335,16 +337,28 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   source_refused: kind(502, "Source refused", "See the detail."),
   source_too_large: kind(502, "Source answered too much", "See the detail."),
   source_too_slow: kind(504, "Source too slow", "Try again later."),
+  domain_unreachable: kind(
+    502,
+    "Trust domain out of reach",
+    "Say where the other trust domain is to be had, or verify from a bundle that holds it.",
+  ),
   bad_bundle: kind(422, "Bad bundle", "Fetch the bundle again."),
   cache_unusable: kind(500, "Cache unusable", "Give the client a folder that it can write to."),
 
-  // ---- @stemma/oci: images and registries ---------------------------------------------------------------
-  bad_reference: kind(400, "Bad image reference", "Write HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST."),
+  // ---- @stemma/image: manifests, indexes and configurations ---------------------------------------------
   bad_manifest: kind(
     422,
     "Not an image manifest",
     "Push the image again with a tool that writes OCI manifests.",
   ),
+  bad_image_config: kind(
+    422,
+    "Not an image configuration",
+    "Push the image again with a tool that writes OCI image configurations.",
+  ),
+
+  // ---- @stemma/oci: images and registries ---------------------------------------------------------------
+  bad_reference: kind(400, "Bad image reference", "Write HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST."),
   bad_image_layout: kind(
     422,
     "Not an OCI image layout",

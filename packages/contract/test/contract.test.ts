@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { CLIENT_CODES } from "@stemma/client";
 import { CRYPTO_CODES } from "@stemma/crypto";
 import { ENCODING_CODES } from "@stemma/encoding";
+import { IMAGE_CODES } from "@stemma/image";
 import { IN_TOTO_CODES } from "@stemma/in-toto";
 import { LINEAGE_CODES } from "@stemma/lineage";
 import { OCI_CODES } from "@stemma/oci";
@@ -28,6 +29,7 @@ describe("codes", () => {
     ...TUF_CODES,
     ...IN_TOTO_CODES,
     ...SIGSTORE_CODES,
+    ...IMAGE_CODES,
     ...LINEAGE_CODES,
     ...CLIENT_CODES,
     ...OCI_CODES,

@@ -3,7 +3,6 @@ import { StemmaError } from "@stemma/encoding";
 /** Why an image could not be read, or is not what it says. */
 export const OCI_CODES = [
   "bad_reference",
-  "bad_manifest",
   "bad_image_layout",
   "blob_missing",
   "blob_digest_mismatch",

@@ -12,9 +12,9 @@ import {
   toPlain,
   utf8,
 } from "@stemma/encoding";
+import { type Descriptor, IMAGE_INDEX, type Manifest, readManifest } from "@stemma/image";
 import { z } from "zod";
 import { OciError } from "./error.ts";
-import { type Descriptor, IMAGE_INDEX, type Manifest, readManifest } from "./manifest.ts";
 
 const indexFile = z.object({
   schemaVersion: z.literal(2),

@@ -2,8 +2,6 @@ export type { OciCode } from "./error.ts";
 export { OCI_CODES, OciError } from "./error.ts";
 export type { ImageLayout } from "./image-layout.ts";
 export { blobPath, isImageLayout, openImageLayout, writeImageLayout } from "./image-layout.ts";
-export type { Descriptor, Manifest } from "./manifest.ts";
-export { IMAGE_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, LAYER_TAR_GZIP, readManifest } from "./manifest.ts";
 export type { Reference } from "./reference.ts";
 export { parseReference } from "./reference.ts";
 export type { RegistryOptions } from "./registry.ts";

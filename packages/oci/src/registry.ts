@@ -3,16 +3,21 @@ import { openAsBlob } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Digest, digestParts } from "@stemma/encoding";
-import { OciError } from "./error.ts";
-import { blobPath, type ImageLayout, writeImageLayout } from "./image-layout.ts";
 import {
-  ACCEPTED_MANIFESTS,
   type Descriptor,
+  DOCKER_MANIFEST,
+  IMAGE_MANIFEST,
+  ImageError,
   MAX_MANIFEST_BYTES,
   type Manifest,
   readManifest,
-} from "./manifest.ts";
+} from "@stemma/image";
+import { OciError } from "./error.ts";
+import { blobPath, type ImageLayout, writeImageLayout } from "./image-layout.ts";
 import type { Reference } from "./reference.ts";
+
+/** What a client says it can read when it asks for a manifest. */
+const ACCEPTED_MANIFESTS = [IMAGE_MANIFEST, DOCKER_MANIFEST];
 
 /** How to reach a registry. */
 export interface RegistryOptions {
@@ -58,7 +63,7 @@ export async function pullManifest(reference: Reference, options: RegistryOption
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
     if (size > MAX_MANIFEST_BYTES)
-      throw new OciError("bad_manifest", "The manifest is larger than any manifest.");
+      throw new ImageError("bad_manifest", "The manifest is larger than any manifest.");
     chunks.push(chunk);
   }
   const manifest = readManifest(Buffer.concat(chunks));

@@ -4,19 +4,16 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { sha256 } from "@stemma/crypto";
 import { parseDigest, utf8 } from "@stemma/encoding";
+import { IMAGE_CONFIG, IMAGE_MANIFEST, LAYER_TAR_GZIP, readManifest } from "@stemma/image";
 import {
   blobPath,
   copyImage,
-  IMAGE_CONFIG,
-  IMAGE_MANIFEST,
   type ImageLayout,
   isImageLayout,
-  LAYER_TAR_GZIP,
   openImageLayout,
   parseReference,
   pullImage,
   pushImage,
-  readManifest,
   writeImageLayout,
 } from "@stemma/oci";
 import { MemoryRegistry } from "../../../test/support/registry.ts";

@@ -5,7 +5,18 @@ import type { Sha256Hex } from "@stemma/encoding";
  * an effect and are resumed with its answer, so that the same code runs synchronously on a bundle and
  * asynchronously over HTTP. Answers are untrusted, those of the cache too.
  */
-export type Effect = MetadataEffect | KeepEffect | TargetEffect | EvidenceEffect;
+export type Effect = (MetadataEffect | KeepEffect | TargetEffect | EvidenceEffect) & {
+  /** The trust domain that is asked; without it, the one whose root the caller pinned. */
+  readonly domain?: ForeignDomain;
+};
+
+/** Another trust domain that a verdict rests on, as the project's owners pinned it. */
+export interface ForeignDomain {
+  /** What the owners call it: a hint for where it may be found. */
+  readonly name: string;
+  /** sha256 of the root.json that they pinned. Two domains are the same exactly when this is. */
+  readonly root: Sha256Hex;
+}
 
 /**
  * Bytes of one metadata file, or undefined when it is not there. `role` comes from metadata and may be any string:

@@ -31,6 +31,7 @@ export type {
   Effect,
   EffectAnswer,
   EvidenceEffect,
+  ForeignDomain,
   KeepEffect,
   MetadataEffect,
   TargetEffect,

@@ -1,0 +1,26 @@
+export type { ImageConfig } from "./config.ts";
+export { chainId, isLayerPrefix, readImageConfig } from "./config.ts";
+export type { Descriptor, Platform } from "./descriptor.ts";
+export { platformText } from "./descriptor.ts";
+export type { ImageCode } from "./error.ts";
+export { IMAGE_CODES, ImageError } from "./error.ts";
+export type { Index, Manifest } from "./manifest.ts";
+export {
+  artifactTypeOf,
+  attestedBy,
+  MAX_MANIFEST_BYTES,
+  readDocument,
+  readManifest,
+} from "./manifest.ts";
+export {
+  DOCKER_CONFIG,
+  DOCKER_LIST,
+  DOCKER_MANIFEST,
+  EMPTY_CONFIG,
+  IMAGE_CONFIG,
+  IMAGE_INDEX,
+  IMAGE_MANIFEST,
+  isIndexType,
+  LAYER_TAR_GZIP,
+  MANIFEST_TYPES,
+} from "./media-types.ts";
