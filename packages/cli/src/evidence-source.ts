@@ -1,10 +1,10 @@
 import {
   asyncSource,
+  BUNDLE_LIMITS,
   type Bundle,
   bundleSource,
   type Cache,
   directorySource,
-  MAX_BUNDLE_BYTES,
   readBundle,
   type Source,
 } from "@stemma/client";
@@ -30,7 +30,7 @@ export async function sourceOf(options: TrustOptions & SourceOptions, root: Uint
     throw new CliError("usage", "Give either --bundle or --directory.");
   }
   if (options.bundle !== undefined) {
-    const bundle: Bundle = readBundle(await readInput(options.bundle, MAX_BUNDLE_BYTES));
+    const bundle: Bundle = readBundle(await readInput(options.bundle, BUNDLE_LIMITS.fileBytes));
     // A bundle holds for as long as its metadata does, however much newer a server's would be.
     return { source: asyncSource(bundleSource(bundle)) };
   }

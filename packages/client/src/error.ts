@@ -8,6 +8,7 @@ export const CLIENT_CODES = [
   "source_too_slow",
   "domain_unreachable",
   "bad_bundle",
+  "bundle_too_large",
   "cache_unusable",
 ] as const;
 

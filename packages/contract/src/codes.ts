@@ -343,6 +343,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Say where the other trust domain is to be had, or verify from a bundle that holds it.",
   ),
   bad_bundle: kind(422, "Bad bundle", "Fetch the bundle again."),
+  bundle_too_large: kind(
+    422,
+    "Bundle too large",
+    "Bundles have limits, which docs/bundle.md lists; verify from a server or a mirror.",
+  ),
   cache_unusable: kind(500, "Cache unusable", "Give the client a folder that it can write to."),
 
   // ---- @stemma/image: manifests, indexes and configurations ---------------------------------------------
