@@ -7,9 +7,14 @@ import { metadataName, type Source, targetName } from "./source.ts";
 
 /**
  * A folder that mirrors a trust domain as its repository serves it: `metadata/`, `targets/` and `evidence/`.
- * What a plain file copy of a mirror leaves behind is enough.
+ * What a plain file copy of a mirror leaves behind is enough. Another trust domain lies in `foreign/`, under the sha256 of
+ * its pinned root; the evidence of all of them lies together.
  */
 export function directorySource(folder: string): Source {
+  return domainSource(folder, join(folder, "evidence"));
+}
+
+function domainSource(folder: string, evidence: string): Source {
   return {
     metadata: (role, version, maxLength) =>
       readBounded(join(folder, "metadata", metadataName(role, version)), maxLength),
@@ -17,11 +22,12 @@ export function directorySource(folder: string): Source {
     evidence: async (wanted, maxLength) => {
       const found = new Map<Sha256Hex, Uint8Array>();
       for (const sha256 of wanted) {
-        const bytes = await readBounded(join(folder, "evidence", sha256), maxLength);
+        const bytes = await readBounded(join(evidence, sha256), maxLength);
         if (bytes !== undefined) found.set(sha256, bytes);
       }
       return found;
     },
+    foreign: ({ root }) => domainSource(join(folder, "foreign", root), evidence),
   };
 }
 
