@@ -68,6 +68,7 @@ export { applyRules } from "./rules.ts";
 export type { SigningTrust } from "./signatures.ts";
 export { signersOf } from "./signatures.ts";
 export type { Inspector } from "./solve.ts";
+export type { Dependency, StatedDependencies } from "./stated.ts";
 export type { ResourceDescriptor, Statement } from "./statement.ts";
 export { readStatement } from "./statement.ts";
 export type { Parameters } from "./substitute.ts";
@@ -88,5 +89,5 @@ export type {
   WarningCode,
 } from "./verdict.ts";
 export { WARNING_CODES } from "./verdict.ts";
-export type { LayoutRequest } from "./verify.ts";
-export { verifyLayout } from "./verify.ts";
+export type { Examination, LayoutRequest } from "./verify.ts";
+export { examineLayout, verifyLayout } from "./verify.ts";

@@ -1,10 +1,29 @@
+export type {
+  Ancestry,
+  BaseTrace,
+  DependencyTrace,
+  NamedBy,
+  OriginTrace,
+  Problem,
+  RelativeTrace,
+} from "./ancestry.ts";
 export type { LineageCode } from "./error.ts";
 export { LINEAGE_CODES, LineageError } from "./error.ts";
 export type { Authority, HistoryDocument, HistoryEntry, KeyEntry, StepAuthority } from "./history.ts";
 export { authoritiesAt, readHistory } from "./history.ts";
 export type { Change } from "./history-changes.ts";
 export { CHANGE_KINDS } from "./history-changes.ts";
+export type { OwnedLayout, VerifyRequest } from "./inquiry.ts";
 export { keylessVerifier } from "./keyless.ts";
+export type { Grade, LineagePolicy, Origin, PlatformChoice } from "./policy.ts";
+export {
+  domainRootPath,
+  domainsOf,
+  GRADES,
+  lineagePath,
+  PLATFORM_CHOICES,
+  readLineagePolicy,
+} from "./policy.ts";
 export type { Revocation } from "./project.ts";
 export {
   asProjectName,
@@ -18,17 +37,19 @@ export {
 export type { ArtifactRecord, EvidenceEntry } from "./record.ts";
 export {
   checkRecord,
+  MAX_CONTENTS,
   MAX_EVIDENCE,
   MAX_EVIDENCE_BYTES,
+  MAX_POINTERS,
   mergeRecords,
   readRecord,
   recordTarget,
 } from "./record.ts";
+export { imagesOf } from "./relatives.ts";
 export type { Verifier } from "./summary.ts";
 export { VERIFIER_ID, verdictSummary } from "./summary.ts";
 export type { Trial } from "./trial.ts";
 export { TRIAL_TYPE } from "./trial.ts";
 export type { Freshness, RoleFreshness, Verdict } from "./verdict.ts";
 export { VERDICT_TYPE } from "./verdict.ts";
-export type { OwnedLayout, VerifyRequest } from "./verify.ts";
 export { tryFromRoot, verifyArtifact, verifyFromRoot } from "./verify.ts";
