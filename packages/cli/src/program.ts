@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addAttestCommand } from "./commands/attest.ts";
+import { addBundleCommands } from "./commands/bundle.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDomainCommands } from "./commands/domain.ts";
 import { addHistoryCommand } from "./commands/history.ts";
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
   addAttestCommand(program);
   addRecordCommand(program);
   addVerifyCommand(program);
+  addBundleCommands(program);
   addShowCommand(program);
   addHistoryCommand(program);
   addRevokeCommand(program);

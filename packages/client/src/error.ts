@@ -9,6 +9,7 @@ export const CLIENT_CODES = [
   "domain_unreachable",
   "bad_bundle",
   "bundle_too_large",
+  "roots_do_not_lead_here",
   "cache_unusable",
 ] as const;
 

@@ -53,11 +53,13 @@ class FreshestSource implements Source {
   #loaded: string[] = [];
   #order: readonly Source[];
   readonly #failed = new Map<Source, { readonly until: number; readonly error: ClientError }>();
-  readonly #files = new Map<Sha256Hex, Uint8Array>();
+  /** Target files that may be pinned roots of other domains: those of a third domain come by in the second. */
+  readonly #files: Map<Sha256Hex, Uint8Array>;
   readonly #foreign = new Map<Sha256Hex, Source>();
 
-  constructor(options: FreshestOptions) {
+  constructor(options: FreshestOptions, files = new Map<Sha256Hex, Uint8Array>()) {
     this.#options = options;
+    this.#files = files;
     this.#roots = TrustedMetadata.create(options.root, { time: options.time() });
     this.#order = options.sources;
   }
@@ -109,8 +111,8 @@ class FreshestSource implements Source {
     if (known !== undefined) return known;
     const sources = this.#options.sources.flatMap((source) => source.foreign?.(domain) ?? []);
     const root = this.#files.get(domain.root);
-    if (sources.length < 2 || root === undefined) return sources[0];
-    const combined = freshestSource({ ...this.#options, root, sources });
+    if (sources.length === 0 || root === undefined) return sources[0];
+    const combined = new FreshestSource({ ...this.#options, root, sources }, this.#files);
     this.#foreign.set(domain.root, combined);
     return combined;
   }

@@ -26,6 +26,7 @@ export { fileCache, writeAtomically } from "./file-cache.ts";
 export { type FreshestOptions, freshestSource } from "./freshest-source.ts";
 export type { HttpLocations, HttpOptions } from "./http-source.ts";
 export { fetchBytes, httpLocationsSource, httpSource, staticSource } from "./http-source.ts";
+export { rootsUpTo } from "./root-chain.ts";
 export type { Cache, Source, SyncSource } from "./source.ts";
 export { metadataName, targetName } from "./source.ts";
 export { type Ask, JobThread, type JobThreadOptions } from "./thread/job-thread.ts";

@@ -398,6 +398,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Bundle too large",
     "Bundles have limits, which docs/bundle.md lists; verify from a server or a mirror.",
   ),
+  roots_do_not_lead_here: kind(
+    422,
+    "Another chain of roots",
+    "The source is of another trust domain, or its roots were replaced: ask whoever gave you the pinned root.",
+  ),
   cache_unusable: kind(500, "Cache unusable", "Give the client a folder that it can write to."),
 
   // ---- @stemma/image: manifests, indexes and configurations ---------------------------------------------
