@@ -1,5 +1,4 @@
-import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type PublicKey, publicKeyFromPem, sha256 } from "@stemma/crypto";
 import { utf8, writeJson } from "@stemma/encoding";

@@ -10,6 +10,8 @@ export const CLIENT_CODES = [
   "bad_bundle",
   "bundle_too_large",
   "roots_do_not_lead_here",
+  "mirror_incomplete",
+  "mirror_unwritable",
   "cache_unusable",
 ] as const;
 

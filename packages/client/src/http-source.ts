@@ -42,10 +42,24 @@ export function staticSource(baseUrl: string, options: HttpOptions = {}): Source
   const base = withSlash(baseUrl);
   const of = (folder: string): Source =>
     httpLocationsSource(
-      { metadata: `${folder}metadata/`, targets: `${folder}targets/`, evidence: `${base}evidence/` },
+      { metadata: `${folder}metadata/`, targets: `${folder}targets/`, evidence: `${folder}evidence/` },
       options,
     );
-  return { ...of(base), foreign: ({ root }) => of(`${base}foreign/${root}/`) };
+  const home = of(base);
+  return {
+    ...home,
+    foreign: ({ root }) => {
+      const other = of(`${base}foreign/${root}/`);
+      return {
+        ...other,
+        evidence: async (wanted, maxLength) => {
+          const shared = await home.evidence(wanted, maxLength);
+          const rest = wanted.filter((digest) => !shared.has(digest));
+          return new Map([...shared, ...(await other.evidence(rest, maxLength))]);
+        },
+      };
+    },
+  };
 }
 
 function withSlash(url: string): string {

@@ -26,6 +26,14 @@ export { fileCache, writeAtomically } from "./file-cache.ts";
 export { type FreshestOptions, freshestSource } from "./freshest-source.ts";
 export type { HttpLocations, HttpOptions } from "./http-source.ts";
 export { fetchBytes, httpLocationsSource, httpSource, staticSource } from "./http-source.ts";
+export type { MirrorFile } from "./mirror/files.ts";
+export { folderDestination } from "./mirror/folder-destination.ts";
+export {
+  type MirrorDestination,
+  type MirrorOptions,
+  type MirrorReport,
+  mirrorDomain,
+} from "./mirror/mirror.ts";
 export { rootsUpTo } from "./root-chain.ts";
 export type { Cache, Source, SyncSource } from "./source.ts";
 export { metadataName, targetName } from "./source.ts";

@@ -403,6 +403,12 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Another chain of roots",
     "The source is of another trust domain, or its roots were replaced: ask whoever gave you the pinned root.",
   ),
+  mirror_incomplete: kind(
+    502,
+    "Source incomplete",
+    "Mirror from a source that has everything, such as the service itself.",
+  ),
+  mirror_unwritable: kind(500, "Mirror cannot be written", "Give it a place that it can write to."),
   cache_unusable: kind(500, "Cache unusable", "Give the client a folder that it can write to."),
 
   // ---- @stemma/image: manifests, indexes and configurations ---------------------------------------------
