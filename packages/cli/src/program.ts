@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addAttestCommand } from "./commands/attest.ts";
 import { addBundleCommands } from "./commands/bundle.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
+import { addCopyCommands } from "./commands/copy.ts";
 import { addDomainCommands } from "./commands/domain.ts";
 import { addHistoryCommand } from "./commands/history.ts";
 import { addKeyCommands } from "./commands/key.ts";
@@ -37,6 +38,7 @@ export function buildProgram(): Command {
   addRecordCommand(program);
   addVerifyCommand(program);
   addBundleCommands(program);
+  addCopyCommands(program);
   addShowCommand(program);
   addHistoryCommand(program);
   addRevokeCommand(program);
