@@ -7,6 +7,7 @@ import { addDomainCommands } from "./commands/domain.ts";
 import { addHistoryCommand } from "./commands/history.ts";
 import { addKeyCommands } from "./commands/key.ts";
 import { addLayoutCommands } from "./commands/layout.ts";
+import { addMirrorCommand } from "./commands/mirror.ts";
 import { addProjectCommands } from "./commands/project.ts";
 import { addRecordCommand } from "./commands/record.ts";
 import { addRevokeCommand } from "./commands/revoke.ts";
@@ -39,6 +40,7 @@ export function buildProgram(): Command {
   addVerifyCommand(program);
   addBundleCommands(program);
   addCopyCommands(program);
+  addMirrorCommand(program);
   addShowCommand(program);
   addHistoryCommand(program);
   addRevokeCommand(program);
