@@ -117,6 +117,8 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
   const places = yield* recordedAt(digest, proof);
   const found = comparable(digest, image, walk);
   if (found.length === 0) {
+    const closed = places.find(({ place }) => "problem" in place)?.place;
+    if (closed !== undefined && "problem" in closed) return claimed(closed.problem);
     return claimed({
       code: "content_missing",
       message: `The manifest and the configuration of ${digest} are not on record, so nobody can compare its layers.`,
