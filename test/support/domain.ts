@@ -257,7 +257,6 @@ export class DomainFixture {
     lineage: {
       readonly contents?: readonly Uint8Array[];
       readonly indexes?: readonly Digest[];
-      readonly bases?: readonly Digest[];
     } = {},
   ): Promise<void> {
     const { contents = [], ...pointers } = lineage;

@@ -464,6 +464,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   scope_missing: kind(403, "Token lacks the scope", "Use a token with the scope that the route names."),
 
   // ---- what is asked about ------------------------------------------------------------------------------
+  content_unrelated: kind(
+    422,
+    "Contents that nothing leads to",
+    "Send the artifact's own manifest, what it lists, and the manifests of bases that it or its evidence names.",
+  ),
   unknown_domain: kind(404, "No such trust domain", "Check the name of the domain."),
   unknown_metadata: kind(
     404,

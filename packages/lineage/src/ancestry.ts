@@ -33,8 +33,8 @@ export interface OriginTrace {
   readonly root: Sha256Hex | undefined;
 }
 
-/** Who names a base: the image's own annotation, signed evidence, or the record, which is only where to look. */
-export type NamedBy = "annotation" | "statement" | "record";
+/** Who names a base: the image's own annotation, or signed evidence. */
+export type NamedBy = "annotation" | "statement";
 
 export interface BaseTrace {
   /** The image that is built upon it: the artifact itself, or one of its platforms. */
