@@ -1,3 +1,5 @@
+export type { Attached, AttachedKind } from "./attached.ts";
+export { attachedIn, mayBeEvidence } from "./attached.ts";
 export type { ImageConfig } from "./config.ts";
 export { chainId, isLayerPrefix, readImageConfig } from "./config.ts";
 export type { Descriptor, Platform } from "./descriptor.ts";

@@ -120,13 +120,14 @@ export function registryHandlers(
       const { algorithm, hex } = digestParts(parseDigest(params.digest));
       if (algorithm === "sha256") {
         if (hex === sha256(EMPTY)) {
-          return content("application/octet-stream", EMPTY, hex, "immutable", () => true);
+          return content("application/octet-stream", EMPTY, hex, "immutable");
         }
         const stored = (await isReferrerBlob(pool, domain.id, hex))
           ? await domains.files.evidence(domain.id, hex)
           : undefined;
         if (stored !== undefined) {
-          return content("application/octet-stream", stored.bytes, hex, "immutable", () => true);
+          // Kept once, by its digest, and not for each name under which it is asked for.
+          return content("application/octet-stream", stored.bytes, hex, "immutable");
         }
       }
       throw new ServiceError("unknown_blob", "No referrer has a blob of this digest.");
@@ -170,10 +171,10 @@ function content(
   bytes: Uint8Array,
   hex: string,
   cache: Caching,
-  keepWhile: () => boolean,
+  keepWhile?: () => boolean,
 ): Answer {
   return {
-    ...bytesAnswer(mediaType, bytes, cache, { sha256: hex, keepWhile }),
+    ...bytesAnswer(mediaType, bytes, cache, { sha256: hex, ...(keepWhile && { keepWhile }) }),
     verbatim: true,
     headers: { ...REGISTRY_HEADERS, "Docker-Content-Digest": `sha256:${hex}` },
   };
