@@ -359,10 +359,15 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
 
   // ---- @stemma/oci: images and registries ---------------------------------------------------------------
   bad_reference: kind(400, "Bad image reference", "Write HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST."),
+  ambiguous_reference: kind(
+    400,
+    "Several artifacts, or none",
+    "Name the one that is meant by its tag or digest: layout:FOLDER:TAG.",
+  ),
   bad_image_layout: kind(
     422,
     "Not an OCI image layout",
-    "Name a folder with oci-layout, index.json and one image.",
+    "Name a folder or an uncompressed tarball with oci-layout, index.json and blobs, on a disk with room.",
   ),
   blob_missing: kind(422, "Blob missing", "Pull the image again, or from another registry."),
   blob_digest_mismatch: kind(
@@ -376,15 +381,31 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Another manifest than asked for",
     "Do not use it; pull from another registry.",
   ),
+  too_many_manifests: kind(
+    422,
+    "Too many manifests",
+    "Copy its parts one by one, by digest, and ask its maker what it lists so much for.",
+  ),
+  too_many_referrers: kind(
+    422,
+    "Too many referrers",
+    "Remove what nobody needs from the list, or take the evidence from another place.",
+  ),
   registry_unreachable: kind(
     502,
     "Registry out of reach",
     "Check the address; a registry without TLS needs --plain-http.",
   ),
-  registry_refused: kind(
+  registry_refused: kind(502, "Registry refused", "Try again later, or ask the registry's operator."),
+  registry_login_refused: kind(
     502,
-    "Registry refused",
-    "Check that the registry lets this machine read the repository.",
+    "Registry wants another login",
+    "Log in with a tool that writes Docker's configuration, and check the rights of that login.",
+  ),
+  credentials_unreadable: kind(
+    502,
+    "Registry logins unreadable",
+    "Repair Docker's config.json, or install the credential helper that it names.",
   ),
 
   // ---- the request itself -------------------------------------------------------------------------------

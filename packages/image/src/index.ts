@@ -3,7 +3,7 @@ export { attachedIn, mayBeEvidence } from "./attached.ts";
 export type { ImageConfig } from "./config.ts";
 export { chainId, isLayerPrefix, readImageConfig } from "./config.ts";
 export type { Descriptor, Platform } from "./descriptor.ts";
-export { platformText } from "./descriptor.ts";
+export { platformText, readDescriptor } from "./descriptor.ts";
 export type { ImageCode } from "./error.ts";
 export { IMAGE_CODES, ImageError } from "./error.ts";
 export {
@@ -37,3 +37,5 @@ export {
   LAYER_TAR_GZIP,
   MANIFEST_TYPES,
 } from "./media-types.ts";
+export type { Header } from "./write.ts";
+export { describeBytes, describeDocument, descriptorJson, writeIndex, writeManifest } from "./write.ts";
