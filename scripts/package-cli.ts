@@ -10,8 +10,8 @@ import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { sha256 } from "@stemma/crypto";
 import { utf8 } from "@stemma/encoding";
-import { IMAGE_CONFIG, IMAGE_MANIFEST, LAYER_TAR_GZIP } from "@stemma/image";
-import { writeImageLayout } from "@stemma/oci";
+import { describeBytes, IMAGE_CONFIG, LAYER_TAR_GZIP, readManifest, writeManifest } from "@stemma/image";
+import { blobsOf, folderStore } from "@stemma/oci";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const output = process.argv[2];
@@ -54,21 +54,9 @@ const config = utf8(
     rootfs: { type: "layers", diff_ids: [`sha256:${sha256(gunzipSync(layer))}`] },
   }),
 );
-const describe = (mediaType: string, bytes: Uint8Array) => ({
-  mediaType,
-  digest: `sha256:${sha256(bytes)}`,
-  size: bytes.length,
-});
-const image = await writeImageLayout(
-  join(release, "image"),
-  utf8(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: IMAGE_MANIFEST,
-      config: describe(IMAGE_CONFIG, config),
-      layers: [describe(LAYER_TAR_GZIP, layer)],
-    }),
-  ),
-  [config, layer],
-);
-process.stdout.write(`tarball sha256:${sha256(layer)}\nimage   ${image.manifest.digest}\n`);
+const described = [describeBytes(IMAGE_CONFIG, config), describeBytes(LAYER_TAR_GZIP, layer)] as const;
+const document = readManifest(writeManifest({ config: described[0], layers: [described[1]] }));
+const image = folderStore(join(release, "image"));
+for (const blob of described) await image.writeBlob(blob, blobsOf(config, layer));
+await image.writeDocument(document, {});
+process.stdout.write(`tarball sha256:${sha256(layer)}\nimage   ${document.digest}\n`);

@@ -11,7 +11,7 @@ import {
 } from "@stemma/encoding";
 import { readEnvelope, signPayload as signEvidence } from "@stemma/in-toto";
 import { recordTarget } from "@stemma/lineage";
-import { openImageLayout } from "@stemma/oci";
+import { folderStore } from "@stemma/oci";
 import {
   binName,
   decodeSnapshot,
@@ -50,7 +50,8 @@ export function attacks(
       title: "registry B changes a layer",
       code: "blob_digest_mismatch",
       run: async () => {
-        const layer = (await openImageLayout(release.image)).manifest.layers[0]?.digest ?? "";
+        const image = await folderStore(release.image).findDocument(release.imageDigest);
+        const layer = (image?.kind === "manifest" && image.layers[0]?.digest) || "";
         const truth = stage.registryB.blobs.get(layer) as Uint8Array;
         stage.registryB.blobs.set(layer, flipped(truth));
         const said = await verify(`oci:${places.b}`, "--plain-http");

@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type PublicKey, publicKeyFromPem, sha256 } from "@stemma/crypto";
 import { assembleEnvelope, type StepContent, writeLayout } from "@stemma/in-toto";
-import { copyImage, openImageLayout, parseReference, pushImage } from "@stemma/oci";
+import { folderStore } from "@stemma/oci";
 import { repositoryRoot } from "../../test/support/service.ts";
 import { listSourceFiles } from "./source-files.ts";
 import type { Stage } from "./stage.ts";
@@ -193,7 +193,7 @@ export async function buildRelease(stage: Stage, say: Say): Promise<Release> {
   const image = join(release, "image");
   const { version } = JSON.parse(await readFile(join(repositoryRoot, "package.json"), "utf8"));
   const tarball = join(release, `stemma-cli-${version}.tgz`);
-  const imageDigest = (await openImageLayout(image)).manifest.digest;
+  const imageDigest = await folderStore(image).onlyName();
   const tarballDigest = await digestOfFile(tarball);
   say(`package: npm tarball ${tarballDigest}`);
   say(`         OCI image   ${imageDigest}`);
@@ -223,10 +223,9 @@ export async function recordRelease(stage: Stage, release: Release, say: Say): P
 export async function moveImage(stage: Stage, release: Release, say: Say): Promise<{ a: string; b: string }> {
   const a = `${stage.registryA.host}/team/app:1.0`;
   const b = `${stage.registryB.host}/mirror/x:prod`;
-  const layout = await openImageLayout(release.image);
-  await pushImage(layout, parseReference(a), { plainHttp: true });
+  await stage.stemma("copy", release.image, `oci:${a}`, "--plain-http");
   say(`pushed to registry A as ${a}`);
-  await copyImage(parseReference(a), parseReference(b), stage.path("copy"), { plainHttp: true });
+  await stage.stemma("copy", `oci:${a}`, `oci:${b}`, "--plain-http");
   say(`copied to registry B as ${b}`);
   return { a, b };
 }

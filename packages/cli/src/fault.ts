@@ -23,6 +23,8 @@ export function reportFault(error: unknown, json: boolean): ExitCode {
 const CANNOT_TELL: ReadonlySet<string> = new Set([
   "registry_unreachable",
   "registry_refused",
+  "registry_login_refused",
+  "credentials_unreadable",
   "manifest_not_found",
 ]);
 
@@ -35,7 +37,7 @@ function exitCodeOf(error: unknown): ExitCode {
   // None of a source's errors is a verdict.
   if (error instanceof ClientError) return 3;
   if (error instanceof OciError) {
-    if (error.code === "bad_reference") return 2;
+    if (error.code === "bad_reference" || error.code === "ambiguous_reference") return 2;
     return CANNOT_TELL.has(error.code) ? 3 : 1;
   }
   return error instanceof StemmaError ? 1 : 3;

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addAttestCommand } from "./commands/attest.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
+import { addCopyCommands } from "./commands/copy.ts";
 import { addDomainCommands } from "./commands/domain.ts";
 import { addHistoryCommand } from "./commands/history.ts";
 import { addKeyCommands } from "./commands/key.ts";
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
   addAttestCommand(program);
   addRecordCommand(program);
   addVerifyCommand(program);
+  addCopyCommands(program);
   addShowCommand(program);
   addHistoryCommand(program);
   addRevokeCommand(program);

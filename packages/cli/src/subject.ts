@@ -1,10 +1,17 @@
 import { stat } from "node:fs/promises";
 import { type Digest, EncodingError, parseDigest } from "@stemma/encoding";
-import { isImageLayout, openImageLayout, parseReference, pullImage } from "@stemma/oci";
-import { isLoopback } from "./api.ts";
+import {
+  checkArtifact,
+  type Document,
+  folderStore,
+  isImageLayout,
+  parseReference,
+  referenceText,
+} from "@stemma/oci";
 import { hashAndSize } from "./artifacts.ts";
 import { CliError } from "./error.ts";
 import { unreadable } from "./files.ts";
+import { openRegistry, type PlaceOptions } from "./open-place.ts";
 import { progress } from "./output.ts";
 
 /** What is asked about: a digest that came from bytes that were checked here, or from the user. */
@@ -17,13 +24,12 @@ export interface Subject {
   readonly artifactType: string | undefined;
 }
 
-export interface SubjectOptions {
-  readonly plainHttp?: boolean;
-}
+export type SubjectOptions = PlaceOptions;
 
 /**
- * Finds the digest of `sha256:…`, of a file, of an OCI image layout (every blob of it is checked), or of
- * `oci:HOST/REPOSITORY:TAG` (pulled, and every blob checked). Nothing that a registry says of its own content is believed.
+ * Finds the digest of `sha256:…`, of a file, of an OCI image layout, or of `oci:HOST/REPOSITORY:TAG`. Of images every byte
+ * is read and checked; of an index, which is then what is asked about, every image that it lists. Nothing that a registry
+ * says of its own content is believed.
  *
  * Throws `usage`, `file_unreadable`, OciError.
  */
@@ -37,8 +43,7 @@ export async function findSubject(what: string, options: SubjectOptions): Promis
     if (!(await isImageLayout(what))) {
       throw new CliError("usage", `${what} is a folder, but no OCI image layout.`);
     }
-    const { manifest } = await openImageLayout(what);
-    return { kind: "image-layout", size: manifest.bytes.length, ...manifestParts(manifest) };
+    return { kind: "image-layout", ...partsOf(await checkArtifact(folderStore(what))) };
   }
   progress(`Hashing ${what}…`);
   const { sha256, size } = await hashAndSize(what);
@@ -78,21 +83,16 @@ function ofDigest(text: string): Subject {
 
 async function pullSubject(text: string, options: SubjectOptions): Promise<Subject> {
   const reference = parseReference(text);
-  const plainHttp = options.plainHttp === true;
-  if (plainHttp && !isLoopback(reference.host.replace(/:\d+$/, ""))) {
-    throw new CliError(
-      "usage",
-      `--plain-http is for registries on this machine; ${reference.host} is another.`,
-    );
-  }
-  progress(`Pulling ${text}…`);
-  const manifest = await pullImage(reference, { plainHttp });
-  return { kind: "registry", size: manifest.bytes.length, ...manifestParts(manifest) };
+  const store = openRegistry(reference, options);
+  progress(`Pulling ${referenceText(reference)}…`);
+  return {
+    kind: "registry",
+    ...partsOf(await checkArtifact(store, reference.digest ?? reference.tag)),
+  };
 }
 
-function manifestParts(manifest: Pick<Subject, "digest" | "artifactType"> & { readonly mediaType: string }) {
-  const { digest, mediaType, artifactType } = manifest;
-  return { digest, mediaType, artifactType };
+function partsOf({ digest, mediaType, artifactType, bytes }: Document): Omit<Subject, "kind"> {
+  return { digest, mediaType, artifactType, size: bytes.length };
 }
 
 const MEDIA_TYPES: readonly (readonly [string, string])[] = [

@@ -33,3 +33,10 @@ export function plural(count: number, noun: string): string {
 export function short(hex: string): string {
   return hex.length > 12 ? hex.slice(0, 12) : hex;
 }
+
+/** `812 B`, `1.5 MiB`. */
+export function bytesText(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const at = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10));
+  return `${at === 0 ? Math.round(bytes) : (bytes / 1024 ** at).toFixed(1)} ${units[at]}`;
+}

@@ -5,7 +5,8 @@ import { readBundle } from "@stemma/client";
 import { type PublicKey, publicKeyFromPem, sha256 } from "@stemma/crypto";
 import { utf8, writeJson } from "@stemma/encoding";
 import { writeLayout } from "@stemma/in-toto";
-import { copyImage, parseReference, pushImage, writeImageLayout } from "@stemma/oci";
+import { folderStore } from "@stemma/oci";
+import { makeImage, put } from "../../../test/support/artifacts.ts";
 import { MemoryRegistry } from "../../../test/support/registry.ts";
 import { type RunningService, startService } from "../../../test/support/service.ts";
 import { Desk } from "./support/command-line.ts";
@@ -292,23 +293,10 @@ describe("an artifact", () => {
 
 describe("an image", () => {
   test("verifies from a folder and from whichever registry served it; a changed layer is refused", async () => {
-    const [config, layer] = [utf8("{}"), utf8("a layer")];
-    const blob = (bytes: Uint8Array, mediaType: string) => ({
-      mediaType,
-      digest: `sha256:${sha256(bytes)}`,
-      size: bytes.length,
-    });
-    const manifest = utf8(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: "application/vnd.oci.image.manifest.v1+json",
-        config: blob(config, "application/vnd.oci.image.config.v1+json"),
-        layers: [blob(layer, "application/vnd.oci.image.layer.v1.tar")],
-      }),
-    );
-    const image = await writeImageLayout(desk.path("image"), manifest, [config, layer]);
-    imageDigest = image.manifest.digest;
-    const name = `image/blobs/sha256/${sha256(manifest)}`;
+    const made = makeImage("amd64", "a layer");
+    await put(folderStore(desk.path("image")), made, {});
+    imageDigest = made.document.digest;
+    const name = `image/blobs/sha256/${sha256(made.document.bytes)}`;
     await desk.json([
       "run",
       "--step",
@@ -328,11 +316,11 @@ describe("an image", () => {
 
     const [a, b] = await Promise.all([MemoryRegistry.start(), MemoryRegistry.start()]);
     try {
-      await pushImage(image, parseReference(`${a.host}/team/app:1.0`), { plainHttp: true });
-      const copy = parseReference(`${b.host}/mirror/x:prod`);
-      await copyImage(parseReference(`${a.host}/team/app:1.0`), copy, desk.path("copy"), { plainHttp: true });
+      await desk.json(["copy", "image", `oci:${a.host}/team/app:1.0`, "--plain-http"]);
+      const copy = ["copy", `oci:${a.host}/team/app:1.0`, `oci:${b.host}/mirror/x:prod`, "--plain-http"];
+      expect(await desk.json(copy)).toMatchObject({ digest: imageDigest, blobs: { written: 2 } });
       expect((await verify(`oci:${b.host}/mirror/x:prod`, 0, "--plain-http")).decision).toBe("allow");
-      b.blobs.set(`sha256:${sha256(layer)}`, utf8("another"));
+      b.blobs.set(`sha256:${sha256(utf8("a layer"))}`, utf8("another"));
       expect(await verify(`oci:${b.host}/mirror/x:prod`, 1, "--plain-http")).toHaveProperty(
         "error.code",
         "blob_digest_mismatch",

@@ -409,10 +409,15 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
 
   // ---- @stemma/oci: images and registries ---------------------------------------------------------------
   bad_reference: kind(400, "Bad image reference", "Write HOST/REPOSITORY:TAG or HOST/REPOSITORY@DIGEST."),
+  ambiguous_reference: kind(
+    400,
+    "Several artifacts, or none",
+    "Name the one that is meant by its tag or digest: layout:FOLDER:TAG.",
+  ),
   bad_image_layout: kind(
     422,
     "Not an OCI image layout",
-    "Name a folder with oci-layout, index.json and one image.",
+    "Name a folder or an uncompressed tarball with oci-layout, index.json and blobs, on a disk with room.",
   ),
   blob_missing: kind(422, "Blob missing", "Pull the image again, or from another registry."),
   blob_digest_mismatch: kind(
@@ -426,15 +431,31 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Another manifest than asked for",
     "Do not use it; pull from another registry.",
   ),
+  too_many_manifests: kind(
+    422,
+    "Too many manifests",
+    "Copy its parts one by one, by digest, and ask its maker what it lists so much for.",
+  ),
+  too_many_referrers: kind(
+    422,
+    "Too many referrers",
+    "Remove what nobody needs from the list, or take the evidence from another place.",
+  ),
   registry_unreachable: kind(
     502,
     "Registry out of reach",
     "Check the address; a registry without TLS needs --plain-http.",
   ),
-  registry_refused: kind(
+  registry_refused: kind(502, "Registry refused", "Try again later, or ask the registry's operator."),
+  registry_login_refused: kind(
     502,
-    "Registry refused",
-    "Check that the registry lets this machine read the repository.",
+    "Registry wants another login",
+    "Log in with a tool that writes Docker's configuration, and check the rights of that login.",
+  ),
+  credentials_unreadable: kind(
+    502,
+    "Registry logins unreadable",
+    "Repair Docker's config.json, or install the credential helper that it names.",
   ),
 
   // ---- the request itself -------------------------------------------------------------------------------
@@ -450,6 +471,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   ),
   unsupported_content_encoding: kind(415, "Compressed body", "Send the body without a Content-Encoding."),
   bad_parameter: kind(400, "Bad parameter", "See the route in /docs."),
+  bad_repository_name: kind(
+    400,
+    "Bad repository name",
+    "Name the trust domain first, then whatever you like: acme, acme/signatures.",
+  ),
   bad_body: kind(400, "Body does not fit the schema", "See the schema of the route in /docs."),
   unknown_route: kind(404, "No such route", "See /docs for the routes there are."),
   method_not_allowed: kind(405, "Method not allowed", "See the Allow header."),
@@ -478,6 +504,12 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   unknown_target: kind(404, "No such target file", "Take paths and digests from current signed metadata."),
   unknown_evidence: kind(404, "No such evidence", "Take names of evidence from the artifact's record."),
   unknown_change: kind(404, "No such change", "Use the number that the accepting answer gave."),
+  unknown_manifest: kind(
+    404,
+    "No such manifest",
+    "Take digests from the list of referrers; images themselves are in their registries.",
+  ),
+  unknown_blob: kind(404, "No such blob", "Take digests from the manifest of a referrer."),
   unknown_ceremony: kind(404, "No such ceremony", "List the ceremonies of the domain."),
 
   // ---- offline metadata ---------------------------------------------------------------------------------

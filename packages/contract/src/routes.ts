@@ -1,6 +1,7 @@
 import { BUNDLE_TYPE } from "@stemma/client";
 import { z } from "zod";
 import { digest, domainName, projectName, roleName, sha256, time } from "./names.ts";
+import { REGISTRY_ROUTES } from "./registry-routes.ts";
 import type { Route, RouteAnswer } from "./route.ts";
 import {
   artifactAnswer,
@@ -138,6 +139,9 @@ export const ROUTES = {
     query: none,
     answers: { 200: bytes("text/plain", "Metrics.") },
   },
+
+  // ---- the façade of a registry; before the read view, whose paths could be names below /v2/ ---------------
+  ...REGISTRY_ROUTES,
 
   // ---- the read view: what any stock TUF client reads ---------------------------------------------------
   timestamp: {

@@ -11,6 +11,7 @@ export const SERVICE_CODES = [
   "unsupported_media_type",
   "unsupported_content_encoding",
   "bad_parameter",
+  "bad_repository_name",
   "bad_body",
   "unknown_route",
   "method_not_allowed",
@@ -26,6 +27,8 @@ export const SERVICE_CODES = [
   "unknown_evidence",
   "unknown_change",
   "unknown_ceremony",
+  "unknown_manifest",
+  "unknown_blob",
   // offline metadata
   "domain_exists",
   "domain_not_published",

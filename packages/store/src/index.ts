@@ -83,6 +83,15 @@ export {
   type TransactionOptions,
   withTransaction,
 } from "./pool.ts";
+export {
+  insertReferrer,
+  insertReferrerList,
+  isReferrerBlob,
+  readReferrer,
+  readReferrerList,
+  readReferrers,
+  type StoredReferrer,
+} from "./referrers.ts";
 export { type Claim, claimDirectory, type Running, readRunning } from "./running.ts";
 export { checkServer } from "./server-check.ts";
 export { readSigners, reportSigner, type SignerStatus } from "./signer-status.ts";

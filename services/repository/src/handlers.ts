@@ -6,6 +6,7 @@ import { pageHandlers } from "./pages/handlers.ts";
 import { artifactHandlers } from "./read/artifacts.ts";
 import { domainHandlers } from "./read/domains.ts";
 import { tufHandlers } from "./read/tuf.ts";
+import { registryHandlers } from "./registry/handlers.ts";
 import type { Context } from "./service.ts";
 import { VERSION } from "./version.ts";
 import { ceremonyHandlers } from "./write/ceremonies.ts";
@@ -19,6 +20,7 @@ export function createHandlers(context: Context): Handlers {
   return {
     ...pageHandlers(VERSION),
     ...healthHandlers(context),
+    ...registryHandlers(context),
     ...tufHandlers(context),
     ...domainHandlers(context),
     ...artifactHandlers(context),

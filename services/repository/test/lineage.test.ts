@@ -119,7 +119,10 @@ describe("what owners demand of ancestors", () => {
 
   test("a pinned root that is none is refused", async () => {
     const pins = new Map([[upstream.name, utf8("{}")]]);
-    expect((await demand(demands(upstream.name), pins)).status).toBe(422);
+    expect(await demand(demands(upstream.name), pins)).toMatchObject({
+      status: 400,
+      json: { code: "missing_member" },
+    });
   });
 
   test("is published with the root of the other domain", async () => {
