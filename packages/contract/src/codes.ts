@@ -393,6 +393,22 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Say where the other trust domain is to be had, or verify from a bundle that holds it.",
   ),
   bad_bundle: kind(422, "Bad bundle", "Fetch the bundle again."),
+  bundle_too_large: kind(
+    422,
+    "Bundle too large",
+    "Bundles have limits, which docs/bundle.md lists; verify from a server or a mirror.",
+  ),
+  roots_do_not_lead_here: kind(
+    422,
+    "Another chain of roots",
+    "The source is of another trust domain, or its roots were replaced: ask whoever gave you the pinned root.",
+  ),
+  mirror_incomplete: kind(
+    502,
+    "Source incomplete",
+    "Mirror from a source that has everything, such as the service itself.",
+  ),
+  mirror_unwritable: kind(500, "Mirror cannot be written", "Give it a place that it can write to."),
   cache_unusable: kind(500, "Cache unusable", "Give the client a folder that it can write to."),
 
   // ---- @stemma/image: manifests, indexes and configurations ---------------------------------------------

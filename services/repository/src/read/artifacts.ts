@@ -1,4 +1,4 @@
-import { BUNDLE_TYPE, BundleRecorder } from "@stemma/client";
+import { BUNDLE_TYPE, BundleRecorder, writeBundleFile } from "@stemma/client";
 import { type ArtifactAnswer, ServiceError } from "@stemma/contract";
 import { type Digest, parseDigest, recordPath } from "@stemma/encoding";
 import {
@@ -39,8 +39,8 @@ export function artifactHandlers(
     async bundle({ params, query, signal }) {
       const published = await domains.published(params.domain);
       const digest = parseDigest(params.digest);
-      await claimedRecord(context, published, digest, query.project);
-      const bytes = await writeBundle(context, published, digest, query.project, signal);
+      const record = await claimedRecord(context, published, digest, query.project);
+      const bytes = await writeBundle(context, published, record, query.project, signal);
       return bytesAnswer(BUNDLE_TYPE, bytes, "revalidate", {
         keepWhile: () => domains.heads.isCurrent(published.domain.id, published.head.epoch),
       });
@@ -168,7 +168,7 @@ async function readRevocation(
 async function writeBundle(
   { domains, verdicts }: Context,
   published: Published,
-  digest: Digest,
+  { digest, mediaType, size }: ArtifactRecord,
   project: string,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
@@ -177,7 +177,7 @@ async function writeBundle(
   recorder.addMetadata("root", 1, root);
   const time = published.head.signedAt ?? new Date(0);
   await verdicts.verify(root, { digest, project }, time, recorder.source, signal);
-  return recorder.write();
+  return writeBundleFile(recorder.pack({ mediaType, digest, size }, { project, time }));
 }
 
 function unknownArtifact(digest: Digest, domain: string): LineageError {
