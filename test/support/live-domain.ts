@@ -1,10 +1,24 @@
 import { readPublicKey, type Signer, sha256 } from "@stemma/crypto";
 import { type Digest, encodeBase64, fromPlain, utf8 } from "@stemma/encoding";
-import { signLayout, signLink } from "@stemma/in-toto";
-import { layoutPath, projectPaths } from "@stemma/lineage";
+import { type EnvelopeFormat, type StepContent, signLayout, signLink } from "@stemma/in-toto";
+import { layoutPath, projectPaths, trustedRootPath } from "@stemma/lineage";
 import { rootPayload, signPayload, targetsPayload } from "@stemma/tuf";
 import { artifacts, days, digestOf, newSigner } from "./domain.ts";
 import { type RunningService, stemmaJson } from "./service.ts";
+
+export interface LiveDomainOptions {
+  /** Steps of the layout beside `build`. */
+  readonly steps?: readonly StepContent[];
+  /** Of a Sigstore, for the project. */
+  readonly trustedRoot?: Uint8Array;
+}
+
+/** What is recorded, as its registry would describe it. */
+export interface Recorded {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+}
 
 /** A trust domain on a running service: one key each, a project `app` whose layout has one step. */
 export class LiveDomain {
@@ -20,7 +34,7 @@ export class LiveDomain {
   }
 
   /** Creates it through the HTTP API, with a token that the CLI makes. */
-  static async create(service: RunningService): Promise<LiveDomain> {
+  static async create(service: RunningService, options: LiveDomainOptions = {}): Promise<LiveDomain> {
     const { token } = await stemmaJson<{ token: string }>(
       ["token", "new", "--name", "test", "--scope", "domain:create"],
       { STEMMA_DATA_DIR: service.dataDirectory },
@@ -46,6 +60,7 @@ export class LiveDomain {
               ["DISALLOW", "*"],
             ],
           },
+          ...(options.steps ?? []),
         ],
       },
       [owner],
@@ -68,15 +83,17 @@ export class LiveDomain {
         ],
       },
     });
+    const files = new Map([[layoutPath("app"), layout]]);
+    if (options.trustedRoot !== undefined) files.set(trustedRootPath("app"), options.trustedRoot);
     const project = targetsPayload({
       version: 1,
       expires: days(new Date(), 28),
-      targets: new Map([
-        [
-          layoutPath("app"),
-          { length: layout.length, hashes: new Map([["sha256", sha256(layout)]]), custom: undefined },
-        ],
-      ]),
+      targets: new Map(
+        [...files].map(([path, bytes]) => [
+          path,
+          { length: bytes.length, hashes: new Map([["sha256", sha256(bytes)]]), custom: undefined },
+        ]),
+      ),
     });
     const domain = new LiveDomain(service.url, root, functionary);
     await domain.post(
@@ -88,7 +105,7 @@ export class LiveDomain {
           { role: "targets", bytes: encodeBase64(await signPayload(targets, [owner])) },
           { role: "app", bytes: encodeBase64(await signPayload(project, [owner])) },
         ],
-        files: [encodeBase64(layout)],
+        files: [...files.values()].map(encodeBase64),
       },
       token,
     );
@@ -98,20 +115,33 @@ export class LiveDomain {
   /** A digest and a signed link that makes it, ready to be recorded. */
   async link(name: string): Promise<{ readonly digest: Digest; readonly link: Uint8Array }> {
     const digest = digestOf(utf8(name));
+    return { digest, link: await this.linkTo(digest) };
+  }
+
+  /** A signed link that makes this artifact. */
+  linkTo(digest: Digest, format?: EnvelopeFormat): Promise<Uint8Array> {
     const products = artifacts({ artifact: digest });
-    const link = await signLink({ name: "build", command: ["build"], materials: new Map(), products }, [
-      this.functionary,
-    ]);
-    return { digest, link };
+    const link = { name: "build", command: ["build"], materials: new Map(), products };
+    return signLink(link, [this.functionary], format);
   }
 
   /** Records a link; with `wait`, the answer comes when clients can see it. */
   async record(item: { readonly digest: Digest; readonly link: Uint8Array }, wait = true): Promise<unknown> {
+    const recorded = { digest: item.digest, mediaType: "application/octet-stream", size: 10 };
+    return this.recordAll(recorded, [item.link], wait);
+  }
+
+  /** Records evidence of any kind. */
+  async recordAll(
+    { digest, ...descriptor }: Recorded,
+    evidence: readonly Uint8Array[],
+    wait = true,
+  ): Promise<unknown> {
     const query = wait ? "?wait=published" : "";
-    return this.post(`/v1/domains/${this.name}/artifacts/${item.digest}${query}`, {
-      descriptor: { mediaType: "application/octet-stream", size: 10 },
+    return this.post(`/v1/domains/${this.name}/artifacts/${digest}${query}`, {
+      descriptor,
       project: "app",
-      evidence: [encodeBase64(item.link)],
+      evidence: evidence.map(encodeBase64),
     });
   }
 

@@ -488,6 +488,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   ),
   unsupported_content_encoding: kind(415, "Compressed body", "Send the body without a Content-Encoding."),
   bad_parameter: kind(400, "Bad parameter", "See the route in /docs."),
+  bad_repository_name: kind(
+    400,
+    "Bad repository name",
+    "Name the trust domain first, then whatever you like: acme, acme/signatures.",
+  ),
   bad_body: kind(400, "Body does not fit the schema", "See the schema of the route in /docs."),
   unknown_route: kind(404, "No such route", "See /docs for the routes there are."),
   method_not_allowed: kind(405, "Method not allowed", "See the Allow header."),
@@ -502,6 +507,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   scope_missing: kind(403, "Token lacks the scope", "Use a token with the scope that the route names."),
 
   // ---- what is asked about ------------------------------------------------------------------------------
+  content_unrelated: kind(
+    422,
+    "Contents that nothing leads to",
+    "Send the artifact's own manifest, what it lists, and the manifests of bases that it or its evidence names.",
+  ),
   unknown_domain: kind(404, "No such trust domain", "Check the name of the domain."),
   unknown_metadata: kind(
     404,
@@ -511,6 +521,12 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   unknown_target: kind(404, "No such target file", "Take paths and digests from current signed metadata."),
   unknown_evidence: kind(404, "No such evidence", "Take names of evidence from the artifact's record."),
   unknown_change: kind(404, "No such change", "Use the number that the accepting answer gave."),
+  unknown_manifest: kind(
+    404,
+    "No such manifest",
+    "Take digests from the list of referrers; images themselves are in their registries.",
+  ),
+  unknown_blob: kind(404, "No such blob", "Take digests from the manifest of a referrer."),
   unknown_ceremony: kind(404, "No such ceremony", "List the ceremonies of the domain."),
 
   // ---- offline metadata ---------------------------------------------------------------------------------

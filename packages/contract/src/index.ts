@@ -5,8 +5,14 @@ export { isDomainName, isProjectName, RESERVED_DOMAINS, RESERVED_PROJECTS } from
 export { describeAuthorisation, openApiDocument } from "./openapi.ts";
 export type { Problem } from "./problem.ts";
 export { PROBLEM_MEDIA_TYPE, problemSchema } from "./problem.ts";
+export {
+  REGISTRY_ERROR_MEDIA_TYPE,
+  type RegistryErrors,
+  registryErrorSchema,
+  registryErrors,
+} from "./registry-error.ts";
 export type { Authorisation, Route, RouteAnswer, Scope } from "./route.ts";
-export { pathParameters, SCOPES } from "./route.ts";
+export { isRegistryTarget, pathParameters, SCOPES } from "./route.ts";
 export type { RouteId } from "./routes.ts";
 export { ROUTES } from "./routes.ts";
 export type {
@@ -14,6 +20,7 @@ export type {
   CeremonyAnswer,
   CeremonySignatures,
   ChangeAnswer,
+  DescendantsAnswer,
   DomainAnswer,
   DomainUpload,
   HistoryAnswer,

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { PROBLEMS } from "./codes.ts";
 import { PROBLEM_MEDIA_TYPE, problemSchema } from "./problem.ts";
+import { REGISTRY_ERROR_MEDIA_TYPE, registryErrorSchema } from "./registry-error.ts";
 import { type Authorisation, pathParameters, type Route } from "./route.ts";
 import { ROUTES } from "./routes.ts";
 
@@ -67,10 +68,18 @@ function operation(id: string, route: Route): Json {
           },
         ]),
       ),
-      default: {
-        description: "A refusal: RFC 9457 problem details with a stable code.",
-        content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } },
-      },
+      default:
+        route.refusals === "registry"
+          ? {
+              description: "A refusal: errors as the OCI distribution specification has them.",
+              content: {
+                [REGISTRY_ERROR_MEDIA_TYPE]: { schema: { $ref: "#/components/schemas/RegistryErrors" } },
+              },
+            }
+          : {
+              description: "A refusal: RFC 9457 problem details with a stable code.",
+              content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: "#/components/schemas/Problem" } } },
+            },
     },
   };
 }
@@ -107,7 +116,10 @@ function parameters(route: Route, place: "path" | "query"): Json[] {
 
 /** Schemas that have a name of their own appear once under components. */
 function components(): Json {
-  const found: Json = { Problem: inline(problemSchema, "output") };
+  const found: Json = {
+    Problem: inline(problemSchema, "output"),
+    RegistryErrors: inline(registryErrorSchema, "output"),
+  };
   for (const route of Object.values(ROUTES) as Route[]) {
     if (route.body !== undefined) found[nameOf(route.body) ?? ""] = inline(route.body, "input");
     for (const answer of Object.values(route.answers)) {

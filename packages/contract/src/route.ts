@@ -29,6 +29,8 @@ export interface Route {
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
+  /** How it refuses: problem details, or what clients of registries read. Whatever is below /v2/ is a registry's. */
+  readonly refusals?: "registry";
   readonly authorisation: Authorisation;
   readonly params: z.ZodObject;
   readonly query: z.ZodObject;
@@ -39,4 +41,9 @@ export interface Route {
 /** Names of the placeholders of a path template, in order. */
 export function pathParameters(path: string): string[] {
   return [...path.matchAll(/\{\+?([a-zA-Z0-9]+)\}/g)].map((match) => match[1] ?? "");
+}
+
+/** Whether a request target is one of the façade of a registry, where refusals have the form of the distribution specification. */
+export function isRegistryTarget(target: string): boolean {
+  return /^\/v2(?:[/?]|$)/.test(target);
 }

@@ -11,6 +11,7 @@ export const SERVICE_CODES = [
   "unsupported_media_type",
   "unsupported_content_encoding",
   "bad_parameter",
+  "bad_repository_name",
   "bad_body",
   "unknown_route",
   "method_not_allowed",
@@ -19,12 +20,15 @@ export const SERVICE_CODES = [
   "not_authenticated",
   "scope_missing",
   // what is asked about
+  "content_unrelated",
   "unknown_domain",
   "unknown_metadata",
   "unknown_target",
   "unknown_evidence",
   "unknown_change",
   "unknown_ceremony",
+  "unknown_manifest",
+  "unknown_blob",
   // offline metadata
   "domain_exists",
   "domain_not_published",

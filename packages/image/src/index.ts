@@ -1,9 +1,22 @@
+export type { Attached, AttachedKind } from "./attached.ts";
+export { attachedIn, mayBeEvidence } from "./attached.ts";
 export type { ImageConfig } from "./config.ts";
 export { chainId, isLayerPrefix, readImageConfig } from "./config.ts";
 export type { Descriptor, Platform } from "./descriptor.ts";
 export { platformText, readDescriptor } from "./descriptor.ts";
 export type { ImageCode } from "./error.ts";
 export { IMAGE_CODES, ImageError } from "./error.ts";
+export {
+  BUNDLE_CONTENT,
+  BUNDLE_PREDICATE_TYPE,
+  COSIGN_PREDICATE_TYPE,
+  CREATED,
+  DSSE_ENVELOPE,
+  IN_TOTO_LAYOUT,
+  IN_TOTO_LINK,
+  PREDICATE_TYPE,
+  SIGSTORE_BUNDLE,
+} from "./evidence-types.ts";
 export type { Index, Manifest } from "./manifest.ts";
 export {
   artifactTypeOf,

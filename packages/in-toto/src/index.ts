@@ -58,7 +58,12 @@ export { checkArtifactName, checkStepName } from "./names.ts";
 export type { Owners, SignedLayout } from "./open-layout.ts";
 export { isExpired, openLayout } from "./open-layout.ts";
 export { payloadKind } from "./payload.ts";
-export { checkPredicate, isTransformational, reportedArtifacts } from "./predicates/index.ts";
+export {
+  checkPredicate,
+  isTransformational,
+  reportedArtifacts,
+  statedMaterials,
+} from "./predicates/index.ts";
 export type { PublishCheck } from "./publish-check.ts";
 export { checkLayoutForPublish } from "./publish-check.ts";
 export type { ArtifactRule, ArtifactType, MatchRule, PatternRule, RequireRule } from "./rule.ts";

@@ -82,7 +82,7 @@ export function* resolveAncestry(descent: Descent): Work<Resolved> {
 
 /** The images whose bases are to be looked at: the artifact, or all that it lists. */
 function* imagesWithin(
-  { digest, record, walk, place }: Descent,
+  { digest, walk, place }: Descent,
   { stands }: Standing,
   reasons: Problem[],
   demanded: boolean,
@@ -97,8 +97,8 @@ function* imagesWithin(
   for (const one of document.kind === "manifest"
     ? [digest]
     : imagesOf(document).map((entry) => entry.digest)) {
-    const own = one === digest ? undefined : yield* walk.record(place, one);
-    const image = imageOf(one, walk, [own, record], stated);
+    if (one !== digest) yield* walk.record(place, one);
+    const image = imageOf(one, walk, stated);
     if (image !== undefined) images.push(image);
     else if (demanded) reasons.push(missing(one, "manifest and configuration"));
   }

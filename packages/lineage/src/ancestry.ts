@@ -33,8 +33,8 @@ export interface OriginTrace {
   readonly root: Sha256Hex | undefined;
 }
 
-/** Who names a base: the image's own annotation, signed evidence, or the record, which is only where to look. */
-export type NamedBy = "annotation" | "statement" | "record";
+/** Who names a base: the image's own annotation, or signed evidence. */
+export type NamedBy = "annotation" | "statement";
 
 export interface BaseTrace {
   /** The image that is built upon it: the artifact itself, or one of its platforms. */
@@ -70,4 +70,12 @@ export interface DependencyTrace {
 export interface Problem {
   readonly code: string;
   readonly message: string;
+}
+
+/** Whether a verdict rests on another trust domain than the one that it was reached in. */
+export function restsElsewhere({ pinnedRoot, ancestry }: Verdict): boolean {
+  const { relatives = [], bases = [], dependencies = [] } = ancestry ?? {};
+  return [...relatives, ...bases, ...dependencies].some(
+    ({ verdict }) => verdict !== undefined && (verdict.pinnedRoot !== pinnedRoot || restsElsewhere(verdict)),
+  );
 }

@@ -4,8 +4,8 @@ import { type ImageConfig, isLayerPrefix, type Manifest } from "@stemma/image";
 import type { StatedDependencies } from "@stemma/in-toto";
 import type { BaseTrace, NamedBy, OriginTrace, Problem } from "./ancestry.ts";
 import { attempt } from "./attempt.ts";
+import { annotatedBase } from "./content-reach.ts";
 import { type BaseDemand, isAtLeast, type Origin } from "./policy.ts";
-import type { ArtifactRecord } from "./record.ts";
 import { codes, imagesOf } from "./relatives.ts";
 import type { Found, Place, Walk, Work } from "./walk.ts";
 
@@ -14,7 +14,6 @@ export interface Image {
   readonly digest: Digest;
   readonly manifest: Manifest;
   readonly config: ImageConfig;
-  readonly records: readonly ArtifactRecord[];
   readonly stated: readonly StatedDependencies[];
 }
 
@@ -40,21 +39,18 @@ export interface Base {
 const MAX_NAMED = 32;
 /** URIs of images in provenance: package URLs (BuildKit), and the references of other builders. */
 const IMAGE_URI = /^(?:pkg:docker\/|pkg:oci\/|docker:|docker-image:|oci:|docker-pullable:)/;
-const BASE_DIGEST = "org.opencontainers.image.base.digest";
 
 /** The image with a digest, when its manifest and its configuration are to be had. */
 export function imageOf(
   digest: Digest,
   { contents }: Walk,
-  records: readonly (ArtifactRecord | undefined)[],
   stated: readonly StatedDependencies[],
 ): Image | undefined {
   const manifest = contents.document(digest);
   if (manifest?.kind !== "manifest") return undefined;
   const config = contents.config(manifest.config.digest);
   if (config === undefined) return undefined;
-  const known = records.filter((record) => record !== undefined);
-  return { digest, manifest, config, records: known, stated };
+  return { digest, manifest, config, stated };
 }
 
 /** Every base that an image names, graded, the surest and nearest first. */
@@ -72,12 +68,9 @@ export function* gradedBases(image: Image, proof: Proof): Work<readonly Base[]> 
 
 /**
  * What may be the base of an image. A name costs nobody anything and proves nothing: it only says which layers to compare, and
- * whom to ask. Names that were signed come before the record's pointers, which whoever holds an online key can write.
+ * whom to ask.
  */
-function namedBases(
-  { digest, manifest, records, stated }: Image,
-  { contents }: Walk,
-): Map<Digest, NamedBy[]> {
+function namedBases({ digest, manifest, stated }: Image, { contents }: Walk): Map<Digest, NamedBy[]> {
   const named = new Map<Digest, NamedBy[]>();
   const name = (base: Digest, by: NamedBy): void => {
     const known = named.get(base);
@@ -85,7 +78,7 @@ function namedBases(
       if (!known.includes(by)) known.push(by);
     } else if (base !== digest && named.size < MAX_NAMED) named.set(base, [by]);
   };
-  const annotated = attempt(() => parseDigest(manifest.annotations.get(BASE_DIGEST) ?? ""));
+  const annotated = annotatedBase(manifest);
   if (annotated !== undefined) name(annotated, "annotation");
   for (const { dependencies } of stated) {
     for (const { uri, digests } of dependencies) {
@@ -94,7 +87,6 @@ function namedBases(
       if (base !== undefined && (IMAGE_URI.test(uri) || contents.has(base))) name(base, "statement");
     }
   }
-  for (const { bases } of records) for (const base of bases ?? []) name(base, "record");
   return named;
 }
 
@@ -117,6 +109,8 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
   const places = yield* recordedAt(digest, proof);
   const found = comparable(digest, image, walk);
   if (found.length === 0) {
+    const closed = places.find(({ place }) => "problem" in place)?.place;
+    if (closed !== undefined && "problem" in closed) return claimed(closed.problem);
     return claimed({
       code: "content_missing",
       message: `The manifest and the configuration of ${digest} are not on record, so nobody can compare its layers.`,
@@ -151,8 +145,7 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
       if (proven === undefined) continue;
       verdict = proven.verdict;
       if (verdict.decision !== "allow") continue;
-      const record = one === digest ? undefined : yield* walk.record(place.place, digest);
-      const next = imageOf(base.digest, walk, [proven.record, record], proven.stated);
+      const next = imageOf(base.digest, walk, proven.stated);
       const trace = originTrace(origin, place.place);
       return {
         trace: { ...contained, grade: "proven", origin: trace, verdict, problem: undefined },
@@ -173,7 +166,7 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
       },
     },
     origin: undefined,
-    next: imageOf(base.digest, walk, [], []),
+    next: imageOf(base.digest, walk, []),
   };
 }
 
@@ -214,7 +207,7 @@ function comparable(digest: Digest, image: Image, walk: Walk): readonly Image[] 
   if (document === undefined) return [];
   const digests = document.kind === "manifest" ? [digest] : imagesOf(document).map((entry) => entry.digest);
   return digests
-    .map((one) => imageOf(one, walk, [], []))
+    .map((one) => imageOf(one, walk, []))
     .filter((one) => one !== undefined)
     .filter(({ config }) => samePlatform(config, image.config));
 }
@@ -235,12 +228,7 @@ export function* checkBases(
 ): Work<{ readonly traces: readonly BaseTrace[]; readonly reasons: readonly Problem[] }> {
   const bases = yield* gradedBases(image, proof);
   const traces = bases.map(({ trace }) => trace);
-  const good = bases.filter(
-    ({ trace }) =>
-      isAtLeast(trace.grade, demand.grade) &&
-      // For what is only claimed, the record's pointer is nobody's claim.
-      (demand.grade !== "claimed" || trace.namedBy.some((by) => by !== "record")),
-  );
+  const good = bases.filter(({ trace }) => isAtLeast(trace.grade, demand.grade));
   if (good.length === 0) return { traces, reasons: [shortfall(image, demand, traces)] };
   if (demand.depth === 1) return { traces, reasons: [] };
   let reasons: readonly Problem[] = [];

@@ -7,8 +7,12 @@ export type {
   Problem,
   RelativeTrace,
 } from "./ancestry.ts";
+export { restsElsewhere } from "./ancestry.ts";
+export { annotatedBase, namedDigests, reachableContents } from "./content-reach.ts";
 export type { LineageCode } from "./error.ts";
 export { LINEAGE_CODES, LineageError } from "./error.ts";
+export type { LineageFact, LineageNode, Relation } from "./facts.ts";
+export { factsOf } from "./facts.ts";
 export type { Authority, HistoryDocument, HistoryEntry, KeyEntry, StepAuthority } from "./history.ts";
 export { authoritiesAt, readHistory } from "./history.ts";
 export type { Change } from "./history-changes.ts";
@@ -36,11 +40,12 @@ export {
 } from "./project.ts";
 export type { ArtifactRecord, EvidenceEntry } from "./record.ts";
 export {
+  addsNothing,
   checkRecord,
   MAX_CONTENTS,
   MAX_EVIDENCE,
   MAX_EVIDENCE_BYTES,
-  MAX_POINTERS,
+  MAX_INDEXES,
   mergeRecords,
   readRecord,
   recordTarget,

@@ -50,7 +50,7 @@ export function isAtLeast(grade: Grade, wanted: Grade): boolean {
 /** Who may stand for what an artifact rests on: a project of this trust domain, or of another one. */
 export interface Origin {
   readonly project: string;
-  /** Undefined for this trust domain. Another one's root is the project's file `domains/<domain>.root.json`. */
+  /** Undefined for this trust domain. Another one's root is the project's file `<domain>.root.json`. */
   readonly domain: string | undefined;
   /** An image of this origin may be the lowest: nothing is asked about what it rests on. */
   readonly foundation: boolean;
@@ -84,7 +84,7 @@ export function lineagePath(project: string): string {
 
 /** The target path of the root that a project pins for another trust domain. */
 export function domainRootPath(project: string, domain: string): string {
-  return `projects/${project}/domains/${domain}.root.json`;
+  return `projects/${project}/${domain}.root.json`;
 }
 
 /**

@@ -45,16 +45,14 @@ export interface ArtifactRecord {
   readonly contents?: readonly EvidenceEntry[];
   /** Indexes that list it: where to look. Whether they do is for their bytes to say. */
   readonly indexes?: readonly Digest[];
-  /** Images that it may be built upon: where to look, likewise. */
-  readonly bases?: readonly Digest[];
 }
 
 /** Evidence of one artifact that is considered; more denies instead of being cut off silently. */
 export const MAX_EVIDENCE = 256;
 /** Contents of one artifact: an index of a hundred platforms has a manifest and a configuration for each. */
 export const MAX_CONTENTS = 256;
-/** Indexes, and bases, that a record points to. */
-export const MAX_POINTERS = 16;
+/** Indexes that a record points to. */
+export const MAX_INDEXES = 16;
 /** Bytes of one item of evidence, and of one of the contents. */
 export const MAX_EVIDENCE_BYTES = 4 * 1024 * 1024;
 const MAX_PROJECTS = 32;
@@ -73,7 +71,6 @@ export function recordTarget(record: ArtifactRecord): {
     custom: jsonObject({
       stemma: jsonObject({
         artifactType: record.artifactType,
-        bases: record.bases,
         contents: record.contents?.map(entryObject),
         evidence: record.evidence.map(entryObject),
         indexes: record.indexes,
@@ -100,7 +97,6 @@ export function readRecord(digest: Digest, target: TargetFile): ArtifactRecord {
   const custom = asObject(target.custom?.get("stemma"), "custom.stemma");
   const contents = custom.get("contents");
   const indexes = custom.get("indexes");
-  const bases = custom.get("bases");
   const artifactType = custom.get("artifactType");
   return checkRecord({
     digest,
@@ -120,7 +116,6 @@ export function readRecord(digest: Digest, target: TargetFile): ArtifactRecord {
       ? {}
       : { contents: readEntries(contents, "custom.stemma.contents", MAX_CONTENTS) }),
     ...(indexes === undefined ? {} : { indexes: readDigests(indexes, "custom.stemma.indexes") }),
-    ...(bases === undefined ? {} : { bases: readDigests(bases, "custom.stemma.bases") }),
   });
 }
 
@@ -144,16 +139,13 @@ function readEntries(value: JsonValue, where: string, limit: number): readonly E
 
 function readDigests(value: JsonValue, where: string): readonly Digest[] {
   const list = asArray(value, where);
-  checkPointers(list.length);
+  checkIndexes(list.length);
   return list.map((item, index) => parseDigest(asString(item, `${where}[${index}]`)));
 }
 
-function checkPointers(count: number): void {
-  if (count <= MAX_POINTERS) return;
-  throw new LineageError(
-    "bad_record",
-    `A record points to at most ${MAX_POINTERS} indexes and ${MAX_POINTERS} bases.`,
-  );
+function checkIndexes(count: number): void {
+  if (count <= MAX_INDEXES) return;
+  throw new LineageError("bad_record", `A record points to at most ${MAX_INDEXES} indexes.`);
 }
 
 /** Brings a record to its one form: projects and evidence sorted, without duplicates. Throws as `readRecord`. */
@@ -169,14 +161,13 @@ export function checkRecord(record: ArtifactRecord): ArtifactRecord {
   if (projects.length === 0 || projects.length > MAX_PROJECTS) {
     throw new LineageError("bad_record", `A record claims 1 to ${MAX_PROJECTS} projects.`);
   }
-  const { contents, indexes, bases, ...rest } = record;
+  const { contents, indexes, ...rest } = record;
   return {
     ...rest,
     projects,
     evidence: inOrder(record.evidence, MAX_EVIDENCE),
     ...present("contents", inOrder(contents ?? [], MAX_CONTENTS)),
-    ...present("indexes", pointers(record.digest, indexes ?? [])),
-    ...present("bases", pointers(record.digest, bases ?? [])),
+    ...present("indexes", otherDigests(record.digest, indexes ?? [])),
   };
 }
 
@@ -206,10 +197,10 @@ function inOrder(list: readonly EvidenceEntry[], limit: number): readonly Eviden
   return [...items.values()].sort((a, b) => compareCodePoints(a.sha256, b.sha256));
 }
 
-/** An artifact that points to itself would be a base of its own. */
-function pointers(digest: Digest, list: readonly Digest[]): readonly Digest[] {
+/** An index that lists itself cannot be; one that a record points to is another artifact. */
+function otherDigests(digest: Digest, list: readonly Digest[]): readonly Digest[] {
   const others = [...new Set(list)].filter((one) => one !== digest).sort(compareCodePoints);
-  checkPointers(others.length);
+  checkIndexes(others.length);
   return others;
 }
 
@@ -235,6 +226,12 @@ export function mergeRecords(a: ArtifactRecord, b: ArtifactRecord): ArtifactReco
     evidence: [...a.evidence, ...b.evidence],
     contents: [...(a.contents ?? []), ...(b.contents ?? [])],
     indexes: [...(a.indexes ?? []), ...(b.indexes ?? [])],
-    bases: [...(a.bases ?? []), ...(b.bases ?? [])],
   });
 }
+
+/** Whether a union is what it was before: one that is no larger than one of its parts is that part. */
+export function addsNothing(before: ArtifactRecord, merged: ArtifactRecord): boolean {
+  return LISTS.every((list) => (before[list]?.length ?? 0) === (merged[list]?.length ?? 0));
+}
+
+const LISTS = ["projects", "evidence", "contents", "indexes"] as const;

@@ -48,6 +48,17 @@ export {
   readTargetFile,
   readTargetFiles,
 } from "./files.ts";
+export {
+  type Descendant,
+  type LineageCursor,
+  lockLineage,
+  moveLineageCursor,
+  noteFacts,
+  type PublishedRecord,
+  readDescendants,
+  readLineageCursor,
+  readPublishedRecords,
+} from "./lineage.ts";
 export { type Listener, type ListenOptions, listen } from "./listen.ts";
 export {
   insertMetadata,
@@ -72,6 +83,15 @@ export {
   type TransactionOptions,
   withTransaction,
 } from "./pool.ts";
+export {
+  insertReferrer,
+  insertReferrerList,
+  isReferrerBlob,
+  readReferrer,
+  readReferrerList,
+  readReferrers,
+  type StoredReferrer,
+} from "./referrers.ts";
 export { type Claim, claimDirectory, type Running, readRunning } from "./running.ts";
 export { checkServer } from "./server-check.ts";
 export { readSigners, reportSigner, type SignerStatus } from "./signer-status.ts";

@@ -15,6 +15,14 @@ beforeAll(async () => {
       `INSERT INTO ${table} (domain_id, sha256, bytes) VALUES (1, encode(sha256('x'), 'hex'), 'x')`,
     );
   }
+  await database.owner.query(
+    `INSERT INTO referrer (domain_id, sha256, subject, evidence_sha256, manifest)
+     VALUES (1, encode(sha256('{}'), 'hex'), 'sha256:' || encode(sha256('a'), 'hex'), encode(sha256('x'), 'hex'), '{}')`,
+  );
+  await database.owner.query(
+    `INSERT INTO referrer_list (domain_id, sha256, subject)
+     VALUES (1, encode(sha256('l'), 'hex'), 'sha256:' || encode(sha256('a'), 'hex'))`,
+  );
   await database.owner.query("INSERT INTO change (domain_id, kind) VALUES (1, 'metadata')");
   await database.owner.query(
     "INSERT INTO change_metadata (change_id, role, version, bytes) VALUES (1, 'root', 1, 'x')",
@@ -31,6 +39,8 @@ const STATEMENTS = [
   "head",
   "target_file",
   "evidence",
+  "referrer",
+  "referrer_list",
   "change",
   "change_metadata",
   "outbox",

@@ -15,8 +15,10 @@ import { HistoryThread } from "./history/thread.ts";
 import { createListener } from "./http/app.ts";
 import { createAuthenticator } from "./http/authenticate.ts";
 import { createHttpServer } from "./http/server.ts";
+import { Indexer } from "./lineage/indexer.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { Referrers } from "./registry/referrers.ts";
 import { VERSION } from "./version.ts";
 import { GateThread } from "./write/gate-thread.ts";
 
@@ -31,6 +33,7 @@ export interface Context {
   readonly domains: Domains;
   readonly histories: HistoryThread;
   readonly gate: GateThread;
+  readonly referrers: Referrers;
   readonly verdicts: VerdictThread;
   /** The time as of which uploads are judged. */
   readonly clock: () => Date;
@@ -87,6 +90,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       domains: new Domains(heads, files),
       histories: new HistoryThread(),
       gate: new GateThread(),
+      referrers: new Referrers(pool, files),
       verdicts: new VerdictThread({
         mostJobs: 64,
         busy: () =>
@@ -113,6 +117,8 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       canary = new Canary({ pool, publications, metrics, log, baseUrl: localUrl(url), everyMs });
       await canary.start();
     }
+    const indexer = new Indexer(context);
+    indexer.start();
     let stopping: Promise<void> | undefined;
     return {
       url,
@@ -121,7 +127,9 @@ export async function startRepository(config: Config, overrides: Overrides = {})
         draining = true;
         stopping ??= stop(server, config, log).then(async () => {
           await canary?.stop();
-          await Promise.all([context.histories.stop(), context.gate.stop(), context.verdicts.stop()]);
+          await indexer.stop();
+          const { histories, gate, referrers, verdicts } = context;
+          await Promise.all([histories.stop(), gate.stop(), referrers.stop(), verdicts.stop()]);
           await connection.close();
           await pool.end();
           log.info("stopped");

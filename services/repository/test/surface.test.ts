@@ -23,6 +23,8 @@ function expectProblem(reply: Reply, code: keyof typeof PROBLEMS): void {
 function fill(path: string): string {
   return path
     .replace("{domain}", domain)
+    .replace("{+name}", domain)
+    .replace("{reference}", `sha256:${"0".repeat(64)}`)
     .replace("{file}", "1.root.json")
     .replace("{+path}", `projects/app/${"0".repeat(64)}.layout.json`)
     .replace("{digest}", `sha256:${"0".repeat(64)}`)
@@ -63,7 +65,7 @@ describe("the route table", () => {
         else expect([method, path, reply.status]).toEqual([method, path, 405]);
       }
     }
-    for (const path of ["/v1", "/v1/", "/v1/domain", "/v2/", "/admin", "/.env", "/v1/domains/x/y"]) {
+    for (const path of ["/v1", "/v1/", "/v1/domain", "/v3/", "/admin", "/.env", "/v1/domains/x/y"]) {
       for (const method of methods) expect((await world.request(method, path)).status).toBe(404);
     }
   });

@@ -8,19 +8,24 @@ export interface Answer {
   /** sha256 of the body: the strong validator. Absent for answers that nobody caches. */
   readonly sha256?: string;
   readonly cache: Caching;
+  /** Never compressed, and given in parts to whoever asks for a part: blobs and manifests of a registry. */
+  readonly verbatim?: boolean;
+  /** For HEAD of what is known and kept elsewhere: its length, where `body` has nothing. */
+  readonly length?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** When given, the answer may be kept in memory for this URL for as long as the function says so. */
   readonly keepWhile?: () => boolean;
 }
 
 /**
- * immutable: named by version or digest, will never change. revalidate: may be stored, must be asked about
- * again. none: verdicts, states and refusals, which must not be reused.
+ * immutable: named by version or digest, will never change. brief: may be a few seconds old. revalidate: may be stored,
+ * must be asked about again. none: verdicts, states and refusals, which must not be reused.
  */
-export type Caching = "immutable" | "revalidate" | "none";
+export type Caching = "immutable" | "brief" | "revalidate" | "none";
 
 export const CACHE_CONTROL: Readonly<Record<Caching, string>> = {
   immutable: "public, max-age=31536000, immutable",
+  brief: "public, max-age=10",
   revalidate: "no-cache",
   none: "no-store",
 };

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
+  isRegistryTarget,
   LIMITS,
   pathParameters,
   ROUTES,
@@ -19,7 +20,7 @@ import { BodyBudget, readJsonBody } from "./body.ts";
 import type { Call, Handler, Handlers } from "./handler.ts";
 import { HotAnswers } from "./hot.ts";
 import { prepare, send } from "./prepared.ts";
-import { problemAnswer, refusalOf } from "./problems.ts";
+import { refusalAnswer, refusalOf } from "./problems.ts";
 import { requestIdOf } from "./request-id.ts";
 
 export interface AppOptions {
@@ -85,7 +86,7 @@ export function createListener(options: AppOptions): Listener {
     else sent.then(count, (error) => response.destroy(error));
   }
 
-  /** Refuses a request: one problem answer, one line in the log. */
+  /** Refuses a request: one answer that says why, one line in the log. */
   function refuse(
     request: IncomingMessage,
     response: ServerResponse,
@@ -94,7 +95,7 @@ export function createListener(options: AppOptions): Listener {
   ) {
     const visit = visits.get(request) ?? newVisit(request);
     const refusal = refusalOf(error);
-    const answer = problemAnswer(refusal, visit.requestId, headers);
+    const answer = refusalAnswer(request.url ?? "", refusal, visit.requestId, headers);
     metrics.refusal(refusal.code);
     const line = { ...describe(request, visit, answer.status), code: refusal.code, detail: refusal.detail };
     if (answer.status >= 500) log.error({ ...line, err: refusal.cause }, "failed");
@@ -210,17 +211,22 @@ function createApp(options: AppOptions, surface: Surface): Express {
     if (route.method === "GET") app.get(path, serve);
     else app.post(path, serve);
   }
+  const refuseMethod = (request: IncomingMessage, response: ServerResponse, allow: string) => {
+    const error = new ServiceError(
+      "method_not_allowed",
+      `This path answers ${allow}; not ${request.method}.`,
+    );
+    surface.refuse(request, response, error, { Allow: allow });
+  };
   for (const [path, allowed] of methods) {
-    const allow = [...allowed].join(", ");
-    app.all(path, (request, response) => {
-      const error = new ServiceError(
-        "method_not_allowed",
-        `This path answers ${allow}; not ${request.method}.`,
-      );
-      surface.refuse(request, response, error, { Allow: allow });
-    });
+    app.all(path, (request, response) => refuseMethod(request, response, [...allowed].join(", ")));
   }
   app.use((request, response) => {
+    // A client that wants to push to the façade is told so wherever it begins.
+    if (isRegistryTarget(request.url) && request.method !== "GET" && request.method !== "HEAD") {
+      refuseMethod(request, response, "GET, HEAD");
+      return;
+    }
     surface.refuse(request, response, new ServiceError("unknown_route", "There is no route with this path."));
   });
   const onError: ErrorRequestHandler = (error, request, response, _next) =>
@@ -273,6 +279,7 @@ async function answerTo(
       log: options.log.child({ requestId }),
       signal: abort.signal,
       target: request.url,
+      isHead: request.method === "HEAD",
     };
     return await beforeDeadline(handler(call), abort.signal);
   } finally {

@@ -14,6 +14,8 @@ export interface Call<R extends Route = Route> {
   readonly signal: AbortSignal;
   /** The request target as received, for links to the next page. */
   readonly target: string;
+  /** Nobody reads the body of the answer. */
+  readonly isHead: boolean;
 }
 
 export type Handler<R extends Route = Route> = (call: Call<R>) => Promise<Answer> | Answer;

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Answer, CACHE_CONTROL } from "./answer.ts";
 import { type ContentEncoding, compress, isWorthwhile, preferredEncoding } from "./encoding.ts";
+import { type Part, requestedPart } from "./range.ts";
 
 /**
  * Sent with every answer. The pages need nothing but their own inline style, so nothing else is allowed
@@ -31,11 +32,16 @@ export function prepare(answer: Answer): Prepared {
       ...SECURITY_HEADERS,
       "Cache-Control": CACHE_CONTROL[answer.cache],
       "Content-Type": answer.mediaType,
-      ...(isWorthwhile(answer.body) ? { Vary: "Accept-Encoding" } : {}),
+      ...(mayCompress(answer) ? { Vary: "Accept-Encoding" } : {}),
+      ...(answer.verbatim === true ? { "Accept-Ranges": "bytes" } : {}),
       ...answer.headers,
     },
     compressed: new Map(),
   };
+}
+
+function mayCompress(answer: Answer): boolean {
+  return answer.verbatim !== true && isWorthwhile(answer.body);
 }
 
 /**
@@ -49,7 +55,7 @@ export function send(
   requestId: string,
 ): number | Promise<number> {
   const encoding =
-    prepared.answer.status === 200 && isWorthwhile(prepared.answer.body)
+    prepared.answer.status === 200 && mayCompress(prepared.answer)
       ? preferredEncoding(request.headers["accept-encoding"])
       : undefined;
   if (encoding === undefined)
@@ -84,10 +90,41 @@ function write(
     }
   }
   if (encoding !== undefined) headers["Content-Encoding"] = encoding;
-  headers["Content-Length"] = body.length;
+  if (prepared.answer.verbatim === true && request.method === "GET") {
+    const part = requestedPart(
+      request.headers.range,
+      request.headers["if-range"],
+      prepared.etag,
+      body.length,
+    );
+    if (part !== undefined) return writePart(response, headers, body, part);
+  }
+  headers["Content-Length"] = prepared.answer.length ?? body.length;
   response.writeHead(prepared.answer.status, headers);
   response.end(request.method === "HEAD" ? undefined : body);
   return prepared.answer.status;
+}
+
+/** RFC 9110 15.3.7 and 15.5.17: the part, or how long the whole would be. */
+function writePart(
+  response: ServerResponse,
+  headers: Record<string, string | number>,
+  body: Buffer,
+  part: Part | "unsatisfiable",
+): number {
+  if (part === "unsatisfiable") {
+    response.writeHead(416, { ...headers, "Content-Range": `bytes */${body.length}`, "Content-Length": 0 });
+    response.end();
+    return 416;
+  }
+  const bytes = body.subarray(part.first, part.last + 1);
+  response.writeHead(206, {
+    ...headers,
+    "Content-Range": `bytes ${part.first}-${part.last}/${body.length}`,
+    "Content-Length": bytes.length,
+  });
+  response.end(bytes);
+  return 206;
 }
 
 /** RFC 9110 13.1.2, weak comparison; the digest is 64 characters, so finding it inside the list is exact enough. */

@@ -1,9 +1,12 @@
 import {
   isProblemCode,
+  isRegistryTarget,
   PROBLEM_MEDIA_TYPE,
   PROBLEMS,
   type Problem,
   type ProblemCode,
+  REGISTRY_ERROR_MEDIA_TYPE,
+  registryErrors,
 } from "@stemma/contract";
 import { StemmaError } from "@stemma/encoding";
 import type { Answer } from "./answer.ts";
@@ -35,6 +38,29 @@ export function refusalOf(error: unknown): Refusal {
     return { code: "not_ready", detail: "The database does not answer at the moment.", cause: error };
   }
   return { code: "internal_error", detail: "Something went wrong that should not have.", cause: error };
+}
+
+/** What says of an answer that it is a registry's: clients look for it on /v2/ before they go on. */
+export const REGISTRY_HEADERS: Readonly<Record<string, string>> = {
+  "Docker-Distribution-Api-Version": "registry/2.0",
+};
+
+/** A refusal in the form that the clients of this request target read. */
+export function refusalAnswer(
+  target: string,
+  refusal: Refusal,
+  requestId: string,
+  headers: Record<string, string> = {},
+): Answer {
+  const problem = problemAnswer(refusal, requestId, headers);
+  if (!isRegistryTarget(target)) return problem;
+  const errors = registryErrors(refusal.code, refusal.detail, requestId);
+  return {
+    ...problem,
+    mediaType: REGISTRY_ERROR_MEDIA_TYPE,
+    body: Buffer.from(JSON.stringify(errors)),
+    headers: { ...problem.headers, ...REGISTRY_HEADERS },
+  };
 }
 
 /** RFC 9457 problem details. */

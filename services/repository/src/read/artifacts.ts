@@ -17,7 +17,7 @@ import type { Context } from "../service.ts";
 import { versionsOf } from "./versions.ts";
 
 /** Said with every verdict of the server's own. */
-const NOTICE =
+export const NOTICE =
   "This is the server's own verdict. Whoever controls the server or the connection controls it too: where it matters, " +
   "verify the bundle of this artifact from your pinned root with `stemma verify`.";
 
@@ -128,6 +128,10 @@ async function describe(
             ...(found.record.artifactType === undefined ? {} : { artifactType: found.record.artifactType }),
             projects: [...found.record.projects],
             evidence: found.record.evidence.map(({ sha256, length }) => ({ sha256, length })),
+            ...(found.record.contents === undefined
+              ? {}
+              : { contents: found.record.contents.map(({ sha256, length }) => ({ sha256, length })) }),
+            ...(found.record.indexes === undefined ? {} : { indexes: [...found.record.indexes] }),
           },
         }),
     projects,

@@ -191,4 +191,14 @@ export class People {
     );
     return { digest: `sha256:${digest}`, size: artifact.length, evidence: [build, pack].map(encodeBase64) };
   }
+
+  /** A link of about so many bytes: its command is long. */
+  bigLink(name: string, length: number): Promise<Uint8Array> {
+    const words = Array.from({ length: length / 1000 }, (_, at) => `${name} ${at}`.padEnd(996, "."));
+    return signLink(
+      { name: "build", command: words, materials: new Map(), products: new Map() },
+      [this.builder],
+      "metablock",
+    );
+  }
 }

@@ -1,4 +1,11 @@
-import { PROBLEM_MEDIA_TYPE, problemSchema, ROUTES, type Route } from "@stemma/contract";
+import {
+  isRegistryTarget,
+  PROBLEM_MEDIA_TYPE,
+  problemSchema,
+  ROUTES,
+  type Route,
+  registryErrorSchema,
+} from "@stemma/contract";
 import { generatePrivateKey, type Signer, signerFromPem } from "@stemma/crypto";
 import { encodeBase64 } from "@stemma/encoding";
 import { layoutPath } from "@stemma/lineage";
@@ -29,6 +36,10 @@ export interface Reply {
 function checkContract(method: string, path: string, status: number, type: string, json: unknown): void {
   if (type === PROBLEM_MEDIA_TYPE) {
     problemSchema.parse(json);
+    return;
+  }
+  if (isRegistryTarget(path) && status >= 400) {
+    registryErrorSchema.parse(json);
     return;
   }
   const pathname = path.split("?", 1)[0] ?? "";
