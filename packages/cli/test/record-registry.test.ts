@@ -250,17 +250,22 @@ describe.each([true, false])("a registry with the referrers API: %p", (referrers
     const report = await run(0);
     expect(said(report, document)).toEqual([
       "about another: dsse, referrer",
-      "not judged: dsse, referrer",
       "not judged: notation-signature, referrer",
       "not judged: other, referrer",
       "not judged: sigstore-bundle, referrer",
       "recorded: dsse, referrer",
       "refused: dsse, referrer",
       "unreadable: dsse, referrer",
+      "unreadable: dsse, referrer",
     ]);
     const items = report.subjects[0]?.items ?? [];
     expect(items.find(({ outcome }) => outcome === "refused")?.code).toBe("functionary_not_authorized");
-    expect(items.find(({ outcome }) => outcome === "unreadable")?.code).toBe("bad_json");
+    expect(
+      items
+        .filter(({ outcome }) => outcome === "unreadable")
+        .map(({ code }) => code)
+        .sort(),
+    ).toEqual(["bad_json", "unsupported_envelope"]);
     expect(await evidenceOnRecord(document)).toEqual([digestOf(good)]);
     expect(await evidenceOnRecord(other.document)).toEqual([]);
   });
@@ -362,6 +367,17 @@ describe("with the referrers API", () => {
     await store.writeDocument(index, { tag: "1.0" });
     const report = await run(1);
     expect(report.leftOut).toEqual([expect.stringContaining("which is not in the index")]);
+  });
+
+  test("more than anybody attaches is refused before any of it is read", async () => {
+    const [{ document }] = images;
+    await store.writeDocument(document, { tag: "1.0" });
+    const layers = Array.from({ length: 1_025 }, () => [DSSE_ENVELOPE, "{}"] as const);
+    await put(store, makeArtifact({ config: [EMPTY_CONFIG, "{}"], layers }, document));
+    const args = ["record", "--from-registry", `${registry.host}/team/app:1.0`, "--plain-http"];
+    expect(await desk.json([...args, "--project", "app"], 1)).toMatchObject({
+      error: { code: "too_much_attached" },
+    });
   });
 
   test("a project that is not there is one refusal and not one for each item", async () => {

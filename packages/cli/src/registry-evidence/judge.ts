@@ -22,7 +22,10 @@ export interface Offered {
 }
 
 const REASONS: Partial<Readonly<Record<AttachedKind, readonly [SetAside, string]>>> = {
-  "unsigned-statement": ["unsigned", "Nobody signed it, so anybody who can push may have written it."],
+  "unsigned-statement": [
+    "unsigned",
+    "Nobody signed it, so it claims at best: whoever can push may have written it.",
+  ],
   "cosign-signature": ["not judged", "A signature on an image's name and digest; it attests no step."],
   "notation-signature": ["not judged", "A signature on an image's digest; it attests no step."],
   other: ["not judged", "It is not signed in a form that is known here."],
@@ -40,7 +43,11 @@ export function judgeKind(kind: AttachedKind): Rejected | undefined {
  * count, wherever it was attached; a link or a layout is about what it is attached to. Nothing is verified: the service
  * does, and whoever verifies a record does again.
  */
-export function judgeBytes(bytes: Uint8Array, of: Digest, subjects: readonly Digest[]): Offered | Rejected {
+export function judgeBytes(
+  bytes: Uint8Array,
+  { kind, of }: { readonly kind: AttachedKind; readonly of: Digest },
+  subjects: readonly Digest[],
+): Offered | Rejected {
   const evidence = new Evidence(sha256(bytes), bytes, DEFAULT_LIMITS);
   try {
     if (evidence.kind !== "statement") return { about: [of], isLayout: evidence.kind === "layout" };
@@ -55,9 +62,9 @@ export function judgeBytes(bytes: Uint8Array, of: Digest, subjects: readonly Dig
     };
   } catch (error) {
     if (!(error instanceof StemmaError)) throw error;
-    // A bundle that signs a file's bytes is one that is in order, and says nothing of steps.
-    const setAside = error.code === "unsupported_envelope" ? "not judged" : "unreadable";
-    return { setAside, why: error.message, code: error.code };
+    // A bundle without an envelope signs the bytes of a file: it is in order, and says nothing of steps.
+    const isSignature = kind === "sigstore-bundle" && error.code === "unsupported_envelope";
+    return { setAside: isSignature ? "not judged" : "unreadable", why: error.message, code: error.code };
   }
 }
 

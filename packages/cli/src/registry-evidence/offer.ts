@@ -90,7 +90,7 @@ async function judgeBlob(
     if (!broken) throw error;
     return { setAside: "unreadable", why: error.message, code: error.code };
   }
-  const judgement = judgeBytes(bytes, found.of, subjects);
+  const judgement = judgeBytes(bytes, found, subjects);
   return "setAside" in judgement ? judgement : { bytes, judgement };
 }
 
