@@ -3,7 +3,7 @@ import { ServiceError } from "@stemma/contract";
 import type { Digest, Sha256Hex } from "@stemma/encoding";
 import { type Manifest, readManifest } from "@stemma/image";
 import type { ArtifactRecord } from "@stemma/lineage";
-import { insertReferrer, type Pool, readReferrers } from "@stemma/store";
+import { insertReferrers, type NewReferrer, type Pool, readReferrers } from "@stemma/store";
 import type { Published } from "../domain/domains.ts";
 import { Lru } from "../domain/lru.ts";
 import type { StoredFiles } from "../domain/stored.ts";
@@ -18,6 +18,8 @@ export interface ReferrerList {
 
 /** Evidence, in bytes, that one request reads for the first time. The next request finds those manifests made. */
 const MADE_BYTES = 16 * 1024 * 1024;
+/** Manifests that are stored together: what has been made by then is not lost when a client hangs up. */
+const STORED_AT_ONCE = 32;
 /** Whole lists that are kept in memory, in bytes of their manifests and what they take decoded. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
@@ -102,14 +104,21 @@ export class Referrers {
   ): Promise<void> {
     await this.#writer.run(async (ask) => {
       let read = 0;
+      let made: NewReferrer[] = [];
       for (const { sha256: evidence, length } of missing) {
         signal.throwIfAborted();
-        if (read > 0 && read + length > MADE_BYTES) return;
+        if (read > 0 && read + length > MADE_BYTES) break;
         read += length;
         const bytes = await this.#evidence(domainId, evidence, digest);
-        const manifest = await ask({ subject: { mediaType, digest, size }, evidence, bytes });
-        await insertReferrer(this.#pool, domainId, digest, evidence, manifest);
+        made.push({
+          evidence,
+          manifest: await ask({ subject: { mediaType, digest, size }, evidence, bytes }),
+        });
+        if (made.length < STORED_AT_ONCE) continue;
+        await insertReferrers(this.#pool, domainId, digest, made);
+        made = [];
       }
+      await insertReferrers(this.#pool, domainId, digest, made);
     }, signal);
   }
 
