@@ -1,10 +1,11 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
-import { asyncSource, BundleRecorder, Client, drive, readBundle, verifyBundle } from "@stemma/client";
+import { asyncSource, Client, readBundle, verifyBundle } from "@stemma/client";
 import { readPublicKey, type SignatureEntry } from "@stemma/crypto";
 import { type JsonValue, parseJson, type Sha256Hex } from "@stemma/encoding";
 import { readEnvelope } from "@stemma/in-toto";
-import { layoutPath, verifyFromRoot } from "@stemma/lineage";
+import { layoutPath } from "@stemma/lineage";
 import { decodeRole } from "@stemma/tuf";
+import { bundleFile } from "../support/bundle.ts";
 import { DomainFixture } from "../support/domain.ts";
 import { bestOf, type Figure } from "./report.ts";
 
@@ -17,10 +18,8 @@ export async function verdictFigures(): Promise<Figure[]> {
   await domain.setLayout(domain.layout());
   await domain.publish();
   const question = { digest: domain.digest, project: domain.project };
-  const recorder = new BundleRecorder(asyncSource(domain.source));
-  const time = new Date();
-  await drive(verifyFromRoot(domain.root, question, time), recorder.source);
-  const bytes = recorder.write();
+  const time = domain.now;
+  const bytes = await bundleFile(domain);
 
   const cold = (): void => {
     const verdict = verifyBundle(domain.root, readBundle(bytes), { ...question, time });

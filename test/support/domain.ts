@@ -6,7 +6,9 @@ import { type LayoutContent, type LinkContent, signLayout, signLink } from "@ste
 import {
   type ArtifactRecord,
   checkRecord,
+  domainRootPath,
   layoutPath,
+  lineagePath,
   projectPaths,
   recordTarget,
   revocationsPath,
@@ -217,6 +219,17 @@ export class DomainFixture {
     await this.setProjectFile(revocationsPath(this.project), utf8(JSON.stringify(file)));
   }
 
+  /** What the project demands of everything that its artifacts rest on. */
+  async demand(policy: Record<string, unknown>): Promise<void> {
+    const file = { _type: "stemma-lineage", version: 1, ...policy };
+    await this.setProjectFile(lineagePath(this.project), utf8(JSON.stringify(file)));
+  }
+
+  /** Pins another trust domain's root. */
+  async pinDomain(name: string, root: Uint8Array): Promise<void> {
+    await this.setProjectFile(domainRootPath(this.project, name), root);
+  }
+
   async setProjectFile(path: string, bytes: Uint8Array): Promise<void> {
     this.projectFiles.set(path, bytes);
     this.blobs.set(sha256(bytes), bytes);
@@ -237,8 +250,17 @@ export class DomainFixture {
   }
 
   /** Says that a digest has this evidence. Nobody checks: this is what whoever holds the online key can do. */
-  async record(digest: Digest, size: number, evidence: readonly Uint8Array[]): Promise<void> {
-    for (const bytes of evidence) this.blobs.set(sha256(bytes), bytes);
+  async record(
+    digest: Digest,
+    size: number,
+    evidence: readonly Uint8Array[],
+    lineage: {
+      readonly contents?: readonly Uint8Array[];
+      readonly indexes?: readonly Digest[];
+    } = {},
+  ): Promise<void> {
+    const { contents = [], ...pointers } = lineage;
+    for (const bytes of [...evidence, ...contents]) this.blobs.set(sha256(bytes), bytes);
     const record: ArtifactRecord = {
       digest,
       size,
@@ -246,6 +268,8 @@ export class DomainFixture {
       artifactType: undefined,
       projects: [this.project],
       evidence: evidence.map((bytes) => ({ sha256: sha256(bytes), length: bytes.length })),
+      contents: contents.map((bytes) => ({ sha256: sha256(bytes), length: bytes.length })),
+      ...pointers,
     };
     this.records.set(digest, checkRecord(record));
   }

@@ -63,17 +63,6 @@ export async function callServer<T>(
   return { status: response.status, body: read.data as T };
 }
 
-/** Calls a route that answers with bytes, such as a bundle. Throws as `callServer`. */
-export async function callForBytes(
-  options: ServerOptions,
-  id: RouteId,
-  call: Call = {},
-): Promise<Uint8Array> {
-  const { response, bytes } = await request(options, id, call);
-  if (response.status !== 200) throw unexpected(id, response);
-  return bytes;
-}
-
 async function request(
   options: ServerOptions,
   id: RouteId,

@@ -78,18 +78,20 @@ export function withDomain(command: Command): Command {
   return withServer(command).addOption(new Option("--domain <name>", "trust domain").env("STEMMA_DOMAIN"));
 }
 
+/** `--root`: what a client trusts. */
+export function withPinnedRoot(command: Command): Command {
+  return command.addOption(
+    new Option("--root <file>", "pinned root.json, the only thing that is trusted").env("STEMMA_ROOT"),
+  );
+}
+
 /** `--root` and `--cache`: what a client trusts, and what it remembers. */
 export function withRoot(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--root <file>", "pinned root.json, the only thing that is trusted").env("STEMMA_ROOT"),
-    )
-    .addOption(
-      new Option(
-        "--cache <folder>",
-        "folder for verified metadata (default: stemma below XDG_CACHE_HOME)",
-      ).env("STEMMA_CACHE"),
-    );
+  return withPinnedRoot(command).addOption(
+    new Option("--cache <folder>", "folder for verified metadata (default: stemma below XDG_CACHE_HOME)").env(
+      "STEMMA_CACHE",
+    ),
+  );
 }
 
 /** For options that may be given several times. */

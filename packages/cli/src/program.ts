@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addAttestCommand } from "./commands/attest.ts";
+import { addBundleCommands } from "./commands/bundle.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addCopyCommands } from "./commands/copy.ts";
 import { addDomainCommands } from "./commands/domain.ts";
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
   addAttestCommand(program);
   addRecordCommand(program);
   addVerifyCommand(program);
+  addBundleCommands(program);
   addCopyCommands(program);
   addShowCommand(program);
   addHistoryCommand(program);

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { asyncSource, BundleRecorder, drive } from "@stemma/client";
 import { generatePrivateKey, type PublicKey, signerFromPem } from "@stemma/crypto";
 import { toPlain } from "@stemma/encoding";
 import { type LayoutContent, type StepContent, signLayout, writeLayout } from "@stemma/in-toto";
-import { type Trial, verifyFromRoot } from "@stemma/lineage";
+import type { Trial } from "@stemma/lineage";
+import { bundleFile } from "../../../test/support/bundle.ts";
 import { DomainFixture, days } from "../../../test/support/domain.ts";
 import { Desk } from "./support/command-line.ts";
 
@@ -335,10 +335,7 @@ describe("try", () => {
   beforeEach(async () => {
     domain = await DomainFixture.create();
     await writeFile(desk.path("root.json"), domain.root);
-    const recorder = new BundleRecorder(asyncSource(domain.source));
-    const request = { digest: domain.digest, project: domain.project };
-    await drive(verifyFromRoot(domain.root, request, domain.now), recorder.source);
-    await writeFile(desk.path("app.bundle"), recorder.write());
+    await writeFile(desk.path("app.bundle"), await bundleFile(domain));
   });
 
   /** Tries a layout by the bundle of the fixture's artifact. */

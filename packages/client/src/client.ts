@@ -3,7 +3,8 @@ import type { Digest, Sha256Hex } from "@stemma/encoding";
 import type { Inspector } from "@stemma/in-toto";
 import { type Verdict, type VerifyRequest, verifyArtifact, verifyFromRoot } from "@stemma/lineage";
 import { refresh, TrustedMetadata } from "@stemma/tuf";
-import { type Bundle, bundleSource } from "./bundle.ts";
+import { bundleSource } from "./bundle/bundle-source.ts";
+import type { Bundle } from "./bundle/document.ts";
 import { drive, driveSync } from "./drive.ts";
 import type { Cache, Source } from "./source.ts";
 

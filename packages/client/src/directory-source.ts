@@ -7,9 +7,14 @@ import { metadataName, type Source, targetName } from "./source.ts";
 
 /**
  * A folder that mirrors a trust domain as its repository serves it: `metadata/`, `targets/` and `evidence/`.
- * What a plain file copy of a mirror leaves behind is enough.
+ * What a plain file copy of a mirror leaves behind is enough. Another trust domain lies in `foreign/`, under the sha256 of
+ * its pinned root; its evidence may lie with that of the first.
  */
 export function directorySource(folder: string): Source {
+  return domainSource(folder, [folder]);
+}
+
+function domainSource(folder: string, withEvidence: readonly string[]): Source {
   return {
     metadata: (role, version, maxLength) =>
       readBounded(join(folder, "metadata", metadataName(role, version)), maxLength),
@@ -17,10 +22,18 @@ export function directorySource(folder: string): Source {
     evidence: async (wanted, maxLength) => {
       const found = new Map<Sha256Hex, Uint8Array>();
       for (const sha256 of wanted) {
-        const bytes = await readBounded(join(folder, "evidence", sha256), maxLength);
-        if (bytes !== undefined) found.set(sha256, bytes);
+        for (const place of withEvidence) {
+          const bytes = found.has(sha256)
+            ? undefined
+            : await readBounded(join(place, "evidence", sha256), maxLength);
+          if (bytes !== undefined) found.set(sha256, bytes);
+        }
       }
       return found;
+    },
+    foreign: ({ root }) => {
+      const other = join(withEvidence[0] ?? folder, "foreign", root);
+      return domainSource(other, [withEvidence[0] ?? folder, other]);
     },
   };
 }

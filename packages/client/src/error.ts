@@ -8,6 +8,10 @@ export const CLIENT_CODES = [
   "source_too_slow",
   "domain_unreachable",
   "bad_bundle",
+  "bundle_too_large",
+  "roots_do_not_lead_here",
+  "mirror_incomplete",
+  "mirror_unwritable",
   "cache_unusable",
 ] as const;
 

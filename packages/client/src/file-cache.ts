@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readBounded } from "./directory-source.ts";
 import { ClientError } from "./error.ts";
 import { type Cache, metadataName } from "./source.ts";
@@ -8,7 +8,7 @@ import { type Cache, metadataName } from "./source.ts";
 /**
  * A cache in a folder: `3.root.json` for every root version, `<role>.json` for the newest of every other role, which
  * are the names that TUF clients use. Holds verified metadata only, but is verified again when it is read: damage to
- * it costs a download and never trust.
+ * it costs a download and never trust. Another trust domain has a folder beside this one, called after its pinned root.
  */
 export function fileCache(folder: string): Cache {
   const nameOf = (role: string, version: number | undefined): string =>
@@ -33,14 +33,20 @@ export function fileCache(folder: string): Cache {
         });
       }
     },
+    foreign: ({ root }) => fileCache(join(dirname(folder), root)),
   };
 }
 
-/** Writes a file so that readers and crashes see the old bytes or the new, never a mixture. */
-export async function writeAtomically(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+/** Writes a file so that readers and crashes see the old bytes or the new, never a mixture. Only its owner may read it unless told. */
+export async function writeAtomically(
+  folder: string,
+  name: string,
+  bytes: Uint8Array,
+  mode = 0o600,
+): Promise<void> {
   const temporary = join(folder, `.${name}.${randomBytes(6).toString("hex")}`);
   try {
-    const file = await open(temporary, "wx", 0o600);
+    const file = await open(temporary, "wx", mode);
     try {
       await file.writeFile(bytes);
       await file.sync();

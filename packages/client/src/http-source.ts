@@ -22,11 +22,11 @@ const PARALLEL = 8;
 const SLOW_AFTER_MS = 5_000;
 const MIN_BYTES_PER_SECOND = 1_024;
 
-/** A trust domain on a Stemma repository service. */
+/** A trust domain on a Stemma repository service. Others are looked for there too, by the name that the project's owners gave them. */
 export function httpSource(baseUrl: string, domain: string, options: HttpOptions = {}): Source {
-  const base = baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`;
+  const base = withSlash(baseUrl);
   const name = encodeURIComponent(domain);
-  return httpLocationsSource(
+  const source = httpLocationsSource(
     {
       metadata: `${base}${name}/metadata/`,
       targets: `${base}${name}/targets/`,
@@ -34,6 +34,36 @@ export function httpSource(baseUrl: string, domain: string, options: HttpOptions
     },
     options,
   );
+  return { ...source, foreign: (other) => httpSource(baseUrl, other.name, options) };
+}
+
+/** A mirror on any web server or CDN: the folder that `directorySource` reads, below an address. */
+export function staticSource(baseUrl: string, options: HttpOptions = {}): Source {
+  const base = withSlash(baseUrl);
+  const of = (folder: string): Source =>
+    httpLocationsSource(
+      { metadata: `${folder}metadata/`, targets: `${folder}targets/`, evidence: `${folder}evidence/` },
+      options,
+    );
+  const home = of(base);
+  return {
+    ...home,
+    foreign: ({ root }) => {
+      const other = of(`${base}foreign/${root}/`);
+      return {
+        ...other,
+        evidence: async (wanted, maxLength) => {
+          const shared = await home.evidence(wanted, maxLength);
+          const rest = wanted.filter((digest) => !shared.has(digest));
+          return new Map([...shared, ...(await other.evidence(rest, maxLength))]);
+        },
+      };
+    },
+  };
+}
+
+function withSlash(url: string): string {
+  return url.endsWith("/") ? url : `${url}/`;
 }
 
 /** The same for metadata and targets that lie at addresses of their own. */

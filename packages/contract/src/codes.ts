@@ -307,6 +307,56 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   bad_log_entry: kind(422, "Log entry of something else", "Send the bundle as the signing client wrote it."),
 
   // ---- @stemma/lineage and @stemma/client ---------------------------------------------------------------
+  bad_lineage_policy: kind(
+    422,
+    "Bad lineage file",
+    "Correct lineage.json; docs/lineage.md describes its form, and stemma lineage lint checks it.",
+  ),
+  base_missing: kind(
+    422,
+    "No base known",
+    "Record the image with its contents, and with provenance or --base that names what it is built upon.",
+  ),
+  base_not_contained: kind(
+    422,
+    "Not built upon that base",
+    "Rebuild the image from a base that is recorded; its lowest layers must be exactly those of the base.",
+  ),
+  base_not_proven: kind(
+    422,
+    "Base not proven",
+    "See why the base itself does not verify, or build upon one that does.",
+  ),
+  content_missing: kind(
+    422,
+    "Manifest or configuration missing",
+    "Record the artifact again from its registry or image layout, so that its contents come along.",
+  ),
+  dependency_missing: kind(
+    422,
+    "No such dependency listed",
+    "Record provenance that lists the dependency, signed by as many functionaries as the layout asks for.",
+  ),
+  dependency_not_proven: kind(
+    422,
+    "Dependency not proven",
+    "See why the dependency itself does not verify, or build with one that does.",
+  ),
+  index_not_proven: kind(
+    422,
+    "No index that lists it holds",
+    "Record the index with its contents; the owners chose that platforms are verified by their index.",
+  ),
+  lineage_limit: kind(
+    422,
+    "Lineage too large",
+    "Verify the bases by themselves, and demand less depth in lineage.json.",
+  ),
+  platform_not_proven: kind(
+    422,
+    "A platform does not hold",
+    "Record evidence for every platform that the index lists; the owners chose that each is verified by itself.",
+  ),
   artifact_unknown: kind(404, "No record of this digest", "Record the artifact with its evidence first."),
   artifact_revoked: kind(409, "Artifact revoked", "The project's owners revoked it; use another artifact."),
   bad_project_name: kind(
@@ -343,6 +393,22 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Say where the other trust domain is to be had, or verify from a bundle that holds it.",
   ),
   bad_bundle: kind(422, "Bad bundle", "Fetch the bundle again."),
+  bundle_too_large: kind(
+    422,
+    "Bundle too large",
+    "Bundles have limits, which docs/bundle.md lists; verify from a server or a mirror.",
+  ),
+  roots_do_not_lead_here: kind(
+    422,
+    "Another chain of roots",
+    "The source is of another trust domain, or its roots were replaced: ask whoever gave you the pinned root.",
+  ),
+  mirror_incomplete: kind(
+    502,
+    "Source incomplete",
+    "Mirror from a source that has everything, such as the service itself.",
+  ),
+  mirror_unwritable: kind(500, "Mirror cannot be written", "Give it a place that it can write to."),
   cache_unusable: kind(500, "Cache unusable", "Give the client a folder that it can write to."),
 
   // ---- @stemma/image: manifests, indexes and configurations ---------------------------------------------
@@ -440,6 +506,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   scope_missing: kind(403, "Token lacks the scope", "Use a token with the scope that the route names."),
 
   // ---- what is asked about ------------------------------------------------------------------------------
+  content_unrelated: kind(
+    422,
+    "Contents that nothing leads to",
+    "Send the artifact's own manifest, what it lists, and the manifests of bases that it or its evidence names.",
+  ),
   unknown_domain: kind(404, "No such trust domain", "Check the name of the domain."),
   unknown_metadata: kind(
     404,

@@ -25,6 +25,8 @@ export const LIMITS = {
   evidenceBytes: 4 * 1024 * 1024,
   /** Evidence items of one artifact record, all uploads together. */
   evidencePerRecord: 256,
+  /** Manifests, indexes and configurations of one artifact record, all uploads together. */
+  contentsPerRecord: 256,
   /** Sigstore bundles among the evidence of one upload: verifying one costs what a hundred signatures by keys cost. */
   bundlesPerUpload: 32,
   /** Signatures in one envelope, or in one call to a ceremony. */

@@ -9,6 +9,7 @@ import {
   ceremonyListAnswer,
   ceremonySignatures,
   changeAnswer,
+  descendantsAnswer,
   domainAnswer,
   domainListAnswer,
   domainUpload,
@@ -43,6 +44,18 @@ const targetParams = z.strictObject({
     .string()
     .max(512)
     .regex(/^(?:[A-Za-z0-9][A-Za-z0-9._-]*\/){0,8}[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]*$/),
+});
+const paged = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^[1-9][0-9]{0,2}$/)
+    .optional()
+    .meta({ description: "Entries of one page; at most 100." }),
+  after: z
+    .string()
+    .regex(/^[1-9][0-9]{0,15}$/)
+    .optional()
+    .meta({ description: "`next` of the page before." }),
 });
 const forProject = z.strictObject({ project: projectName });
 
@@ -397,6 +410,51 @@ export const ROUTES = {
       at: time.optional().meta({ description: "Verify as of this time instead of now." }),
     }),
     answers: { 200: json(verifyAnswer, "The verdict, allow or deny.") },
+  },
+  showLineage: {
+    method: "GET",
+    path: "/v1/domains/{domain}/artifacts/{digest}/lineage",
+    tag: "Lineage",
+    summary: "What an artifact rests on: index or platforms, bases, dependencies, each with its own verdict",
+    description:
+      "The server's own verdict, which also looks at what nobody demands. Verify the bundle from your pinned root " +
+      "where it matters.",
+    authorisation: PUBLIC,
+    params: ofArtifact,
+    query: forProject,
+    answers: { 200: json(verifyAnswer, "The verdict with its `ancestry`.") },
+  },
+  listDescendants: {
+    method: "GET",
+    path: "/v1/domains/{domain}/artifacts/{digest}/descendants",
+    tag: "Lineage",
+    summary: "Everything built upon a digest, directly or not",
+    description: "Only what a verdict has shown. In the order in which it was found.",
+    authorisation: PUBLIC,
+    params: ofArtifact,
+    query: paged,
+    answers: { 200: json(descendantsAnswer, "One page.") },
+  },
+  listBlastRadius: {
+    method: "GET",
+    path: "/v1/domains/{domain}/blast-radius",
+    tag: "Lineage",
+    summary: "Everything that rests on a key, a functionary, a piece of evidence or an artifact",
+    description:
+      "Exactly one of the four is named. What is found here is what to look at when it is compromised.",
+    authorisation: PUBLIC,
+    params: inDomain,
+    query: paged.extend({
+      functionary: sha256.optional().meta({
+        description: "Fingerprint of a public key or of a Sigstore identity, as in verdicts.",
+      }),
+      certificate: z.string().min(1).max(2_048).optional().meta({
+        description: "Name of a certificate's holder, as in verdicts.",
+      }),
+      evidence: sha256.optional().meta({ description: "sha256 of the evidence's bytes." }),
+      artifact: digest.optional(),
+    }),
+    answers: { 200: json(descendantsAnswer, "One page.") },
   },
   issueSummary: {
     method: "POST",

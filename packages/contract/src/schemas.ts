@@ -86,6 +86,14 @@ export const recordUpload = z
       .array(base64(LIMITS.evidenceBytes, "One signed in-toto link, exact bytes."))
       .min(1)
       .max(LIMITS.evidencePerRecord),
+    contents: z
+      .array(base64(LIMITS.evidenceBytes, "A manifest, an index or a configuration, exact bytes."))
+      .max(LIMITS.contentsPerRecord)
+      .optional()
+      .meta({
+        description:
+          "What lineage is followed by: the artifact's own manifest, what it lists, and that of the bases it names.",
+      }),
   })
   .meta({ id: "RecordUpload" });
 export type RecordUpload = z.infer<typeof recordUpload>;
@@ -254,6 +262,11 @@ export const artifactAnswer = z
         artifactType: z.string().optional(),
         projects: z.array(z.string()),
         evidence: z.array(z.object({ sha256, length: z.int() })),
+        contents: z
+          .array(z.object({ sha256, length: z.int() }))
+          .optional()
+          .meta({ description: "Manifests, indexes and configurations that lineage is followed by." }),
+        indexes: z.array(digest).optional().meta({ description: "Indexes that hold and list it." }),
       })
       .optional(),
     projects: z.array(
@@ -291,6 +304,10 @@ export const verdict = z
     }),
     record: z.looseObject({}).optional(),
     lineage: z.looseObject({}).optional().meta({ description: "The trace: steps, links, rules." }),
+    ancestry: z
+      .looseObject({})
+      .optional()
+      .meta({ description: "What the artifact rests on: index or platforms, bases, dependencies." }),
   })
   .meta({ id: "Verdict", description: "The format is in docs/verdict.md." });
 
@@ -303,6 +320,30 @@ export const verifyAnswer = z
     verdict,
   })
   .meta({ id: "ServerVerdict" });
+
+/** One page of what rests on something. */
+export const descendantsAnswer = z
+  .object({
+    domain: domainName,
+    of: z.object({ kind: z.enum(["artifact", "functionary", "certificate", "evidence"]), name: z.string() }),
+    known: z.boolean().meta({ description: "False: no verdict has ever rested on it here." }),
+    descendants: z.array(
+      z.object({
+        digest,
+        relations: z
+          .array(
+            z.object({
+              relation: z.enum(["base", "platform", "index", "dependency", "step", "layout", "evidence"]),
+              grade: z.enum(["claimed", "contained", "proven"]).optional(),
+            }),
+          )
+          .meta({ description: "How it rests on it directly; empty when something lies between." }),
+      }),
+    ),
+    next: z.string().optional().meta({ description: "`after` of the next page; absent on the last one." }),
+  })
+  .meta({ id: "Descendants" });
+export type DescendantsAnswer = z.infer<typeof descendantsAnswer>;
 
 const keyEntry = z.object({
   keyId,

@@ -20,6 +20,7 @@ export const SERVICE_CODES = [
   "not_authenticated",
   "scope_missing",
   // what is asked about
+  "content_unrelated",
   "unknown_domain",
   "unknown_metadata",
   "unknown_target",

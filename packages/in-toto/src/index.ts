@@ -58,7 +58,12 @@ export { checkArtifactName, checkStepName } from "./names.ts";
 export type { Owners, SignedLayout } from "./open-layout.ts";
 export { isExpired, openLayout } from "./open-layout.ts";
 export { payloadKind } from "./payload.ts";
-export { checkPredicate, isTransformational, reportedArtifacts } from "./predicates/index.ts";
+export {
+  checkPredicate,
+  isTransformational,
+  reportedArtifacts,
+  statedMaterials,
+} from "./predicates/index.ts";
 export type { PublishCheck } from "./publish-check.ts";
 export { checkLayoutForPublish } from "./publish-check.ts";
 export type { ArtifactRule, ArtifactType, MatchRule, PatternRule, RequireRule } from "./rule.ts";
@@ -68,6 +73,7 @@ export { applyRules } from "./rules.ts";
 export type { SigningTrust } from "./signatures.ts";
 export { signersOf } from "./signatures.ts";
 export type { Inspector } from "./solve.ts";
+export type { Dependency, StatedDependencies } from "./stated.ts";
 export type { ResourceDescriptor, Statement } from "./statement.ts";
 export { readStatement } from "./statement.ts";
 export type { Parameters } from "./substitute.ts";
@@ -88,5 +94,5 @@ export type {
   WarningCode,
 } from "./verdict.ts";
 export { WARNING_CODES } from "./verdict.ts";
-export type { LayoutRequest } from "./verify.ts";
-export { verifyLayout } from "./verify.ts";
+export type { Examination, LayoutRequest } from "./verify.ts";
+export { examineLayout, verifyLayout } from "./verify.ts";

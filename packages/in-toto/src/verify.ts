@@ -8,6 +8,7 @@ import { momentText, quote } from "./names.ts";
 import { isExpired, type Owners, openLayout, type SignedLayout } from "./open-layout.ts";
 import type { Assignment } from "./search.ts";
 import { type Inspector, requireSteps, type Solution, solve, type Work } from "./solve.ts";
+import { type StatedDependencies, statedDependencies } from "./stated.ts";
 import { sublayouts } from "./sublayout.ts";
 import { type Parameters, substituteParameters } from "./substitute.ts";
 import { traceInspections, traceLayout, traceSteps } from "./trace.ts";
@@ -47,6 +48,17 @@ export interface LayoutRequest {
  * Never throws for anything that comes from outside: a document that cannot be read is a reason to deny.
  */
 export function verifyLayout(request: LayoutRequest): LayoutVerdict {
+  return examineLayout(request).verdict;
+}
+
+/** A verdict, and what the authorised evidence states as dependencies of the artifact; of use whether it is allowed or not. */
+export interface Examination {
+  readonly verdict: LayoutVerdict;
+  readonly stated: readonly StatedDependencies[];
+}
+
+/** The same as `verifyLayout`, with what lineage needs beside it. */
+export function examineLayout(request: LayoutRequest): Examination {
   const limits: InTotoLimits = { ...DEFAULT_LIMITS, ...request.limits };
   let signed: SignedLayout | undefined;
   let solution: Solution | undefined;
@@ -68,7 +80,7 @@ export function verifyLayout(request: LayoutRequest): LayoutVerdict {
   const { chosen = [], outcomes = [], products = [], collected } = solution ?? {};
   const steps = signed === undefined ? [] : traceSteps(signed.layout, collected, chosen, outcomes, limits);
   const inSublayouts = evidenceOfSublayouts(steps);
-  return {
+  const verdict: LayoutVerdict = {
     ok: reasons.length === 0,
     reasons,
     warnings: signed !== undefined && reasons.length === 0 ? commandWarnings(signed.layout, chosen) : [],
@@ -80,6 +92,11 @@ export function verifyLayout(request: LayoutRequest): LayoutVerdict {
     products,
     setAside: (collected?.setAside ?? []).filter(({ sha256 }) => !inSublayouts.has(sha256)),
   };
+  const stated =
+    signed === undefined || collected === undefined
+      ? []
+      : statedDependencies(signed.layout, collected, request.digest, limits);
+  return { verdict, stated };
 }
 
 /** What stands for steps of sublayouts: it was of use, though not to the layout itself. */

@@ -1,5 +1,6 @@
 import type { Digest, Sha256Hex } from "@stemma/encoding";
 import type { LayoutVerdict, Reason, Warning } from "@stemma/in-toto";
+import type { Ancestry } from "./ancestry.ts";
 import type { ArtifactRecord } from "./record.ts";
 
 /** The name of this form of verdict; a change that a reader would have to know of makes another name. */
@@ -37,4 +38,6 @@ export interface Verdict {
   readonly record: ArtifactRecord | undefined;
   /** What the layout demanded and what the evidence showed; absent when it did not come to that. */
   readonly lineage: LayoutVerdict | undefined;
+  /** What the artifact rests on beyond its own layout: present where the project demands something of it, or the asker did. */
+  readonly ancestry?: Ancestry;
 }

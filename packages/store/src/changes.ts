@@ -1,5 +1,5 @@
-import type { Digest, Sha256Hex } from "@stemma/encoding";
-import { INSERT_EVIDENCE } from "./files.ts";
+import type { Digest } from "@stemma/encoding";
+import { type FileReference, INSERT_EVIDENCE } from "./files.ts";
 import { asBuffer, type NewMetadata } from "./metadata.ts";
 import type { PoolClient, Queryable } from "./pool.ts";
 
@@ -8,7 +8,11 @@ export interface RecordChange {
   readonly digest: Digest;
   readonly descriptor: { readonly mediaType: string; readonly size: number; readonly artifactType?: string };
   readonly projects: readonly string[];
-  readonly evidence: readonly { readonly sha256: Sha256Hex; readonly length: number }[];
+  readonly evidence: readonly FileReference[];
+  /** Manifests, indexes and configurations that lineage is followed by. */
+  readonly contents?: readonly FileReference[];
+  /** Indexes that hold and list it. */
+  readonly indexes?: readonly Digest[];
 }
 
 /** A change that waits to be published. */
@@ -29,13 +33,13 @@ export interface ChangeState {
 }
 
 /**
- * Stores the evidence of a record, enqueues the record and tells the signer: one statement, so all of it or nothing.
+ * Stores the evidence and the contents of a record, enqueues the record and tells the signer: one statement, so all of it or nothing.
  * Returns the change's id.
  */
 export async function enqueueRecord(
   database: Queryable,
   domainId: number,
-  evidence: readonly Uint8Array[],
+  files: readonly Uint8Array[],
   record: RecordChange,
 ): Promise<number> {
   const { rows } = await database.query<{ id: number }>({
@@ -43,7 +47,7 @@ export async function enqueueRecord(
     text: `WITH stored AS (${INSERT_EVIDENCE}),
                 added AS (INSERT INTO change (domain_id, kind, body) VALUES ($1, 'record', $3) RETURNING id)
            SELECT id, pg_notify('stemma_work', $4) FROM added`,
-    values: [domainId, evidence.map(asBuffer), JSON.stringify(record), String(domainId)],
+    values: [domainId, files.map(asBuffer), JSON.stringify(record), String(domainId)],
   });
   return (rows[0] as { id: number }).id;
 }

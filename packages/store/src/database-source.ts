@@ -1,7 +1,7 @@
-import type { Source } from "@stemma/client";
+import { ClientError, type Source } from "@stemma/client";
 import { sha256 } from "@stemma/crypto";
 import type { Sha256Hex } from "@stemma/encoding";
-import type { Head } from "./domains.ts";
+import { findDomain, type Head, readHead } from "./domains.ts";
 import { StoreError } from "./error.ts";
 import { readEvidences, readTargetFile } from "./files.ts";
 import { readMetadata } from "./metadata.ts";
@@ -13,6 +13,7 @@ import type { Queryable } from "./pool.ts";
  * `stored_bytes_damaged`.
  */
 export function databaseSource(database: Queryable, domainId: number, head: Head): Source {
+  const others = new Map<string, Source>();
   return {
     async metadata(role, version) {
       const wanted = version ?? (role === "timestamp" ? head.timestampVersion : 0);
@@ -29,7 +30,41 @@ export function databaseSource(database: Queryable, domainId: number, head: Head
       for (const [hash, bytes] of items) intact(bytes, hash, `The evidence ${hash}`);
       return items;
     },
+    foreign: ({ name }) => {
+      const known = others.get(name) ?? domainSource(database, name);
+      others.set(name, known);
+      return known;
+    },
   };
+}
+
+/**
+ * Another trust domain of this service, by its name, as it is published when it is first asked. Whether it is the one that is
+ * meant, its pinned root says. Throws `domain_unreachable` when there is none of that name.
+ */
+function domainSource(database: Queryable, name: string): Source {
+  let opened: Promise<Source> | undefined;
+  const source = (): Promise<Source> => {
+    opened ??= openByName(database, name);
+    return opened;
+  };
+  return {
+    metadata: async (...wanted) => (await source()).metadata(...wanted),
+    target: async (...wanted) => (await source()).target(...wanted),
+    evidence: async (...wanted) => (await source()).evidence(...wanted),
+  };
+}
+
+async function openByName(database: Queryable, name: string): Promise<Source> {
+  const domain = await findDomain(database, name);
+  const head = domain && (await readHead(database, domain.id));
+  if (head === undefined || head.epoch === 0) {
+    throw new ClientError(
+      "domain_unreachable",
+      `This service has no trust domain ${name}, on which the verdict rests.`,
+    );
+  }
+  return databaseSource(database, head.domainId, head);
 }
 
 function intact(bytes: Uint8Array, hash: Sha256Hex, what: string): Uint8Array {

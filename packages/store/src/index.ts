@@ -48,6 +48,17 @@ export {
   readTargetFile,
   readTargetFiles,
 } from "./files.ts";
+export {
+  type Descendant,
+  type LineageCursor,
+  lockLineage,
+  moveLineageCursor,
+  noteFacts,
+  type PublishedRecord,
+  readDescendants,
+  readLineageCursor,
+  readPublishedRecords,
+} from "./lineage.ts";
 export { type Listener, type ListenOptions, listen } from "./listen.ts";
 export {
   insertMetadata,

@@ -62,4 +62,4 @@ export {
 export { type SignatureStatus, signatureStatus } from "./status.ts";
 export { checkThreshold, keysOf } from "./threshold.ts";
 export { type Standing, TrustedMetadata } from "./trusted.ts";
-export { type FoundTarget, findTarget, loadRole, refresh, type Workflow } from "./workflow.ts";
+export { type FoundTarget, findTarget, loadDelegated, loadRole, refresh, type Workflow } from "./workflow.ts";

@@ -198,6 +198,16 @@ export function* loadRole(trusted: TrustedMetadata, role: string): Workflow<Meta
   return yield* loadTargets(trusted, role, "targets");
 }
 
+/** Loads a role through a delegator that is loaded already. Throws `not_delegated` when the delegator does not name it. */
+export function* loadDelegated(
+  trusted: TrustedMetadata,
+  role: string,
+  delegator: string,
+): Workflow<Metadata<Targets>> {
+  trusted.delegation(role, delegator);
+  return yield* loadTargets(trusted, role, delegator);
+}
+
 /** Whether cached bytes were accepted. What is wrong with them does not matter: the remote is asked instead. */
 function accepts(update: () => unknown): boolean {
   try {

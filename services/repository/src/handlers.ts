@@ -1,5 +1,6 @@
 import { historyHandlers } from "./history/handlers.ts";
 import type { Handlers } from "./http/handler.ts";
+import { lineageHandlers } from "./lineage/handlers.ts";
 import { healthHandlers } from "./observe/health.ts";
 import { pageHandlers } from "./pages/handlers.ts";
 import { artifactHandlers } from "./read/artifacts.ts";
@@ -23,6 +24,7 @@ export function createHandlers(context: Context): Handlers {
     ...tufHandlers(context),
     ...domainHandlers(context),
     ...artifactHandlers(context),
+    ...lineageHandlers(context),
     ...changeHandlers(context),
     ...metadataHandlers(context),
     ...ceremonyHandlers(context),

@@ -15,6 +15,7 @@ import { HistoryThread } from "./history/thread.ts";
 import { createListener } from "./http/app.ts";
 import { createAuthenticator } from "./http/authenticate.ts";
 import { createHttpServer } from "./http/server.ts";
+import { Indexer } from "./lineage/indexer.ts";
 import { createLogger, type Logger } from "./observe/log.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { Referrers } from "./registry/referrers.ts";
@@ -116,6 +117,8 @@ export async function startRepository(config: Config, overrides: Overrides = {})
       canary = new Canary({ pool, publications, metrics, log, baseUrl: localUrl(url), everyMs });
       await canary.start();
     }
+    const indexer = new Indexer(context);
+    indexer.start();
     let stopping: Promise<void> | undefined;
     return {
       url,
@@ -124,6 +127,7 @@ export async function startRepository(config: Config, overrides: Overrides = {})
         draining = true;
         stopping ??= stop(server, config, log).then(async () => {
           await canary?.stop();
+          await indexer.stop();
           const { histories, gate, referrers, verdicts } = context;
           await Promise.all([histories.stop(), gate.stop(), referrers.stop(), verdicts.stop()]);
           await connection.close();

@@ -38,7 +38,7 @@ describe("from a signed root to a verified artifact", () => {
 
     const root = (await world.get(`/${domain}/metadata/1.root.json`)).bytes;
     const bundle = await world.get(`/v1/domains/${domain}/artifacts/${digest}/bundle?project=app`);
-    expect(bundle.headers.get("content-type")).toBe("application/vnd.stemma.bundle.v1+json");
+    expect(bundle.headers.get("content-type")).toBe("application/vnd.stemma.bundle.v2.tar+gzip");
     const question = { digest: parseDigest(digest), project: "app", time: new Date() };
     expect(verifyBundle(root, readBundle(bundle.bytes), question)).toMatchObject({
       decision: "allow",

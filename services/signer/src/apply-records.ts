@@ -1,5 +1,5 @@
 import { type Digest, recordPath } from "@stemma/encoding";
-import { type ArtifactRecord, checkRecord, mergeRecords, readRecord } from "@stemma/lineage";
+import { type ArtifactRecord, addsNothing, checkRecord, mergeRecords, readRecord } from "@stemma/lineage";
 import type { RecordChange } from "@stemma/store";
 import type { Metadata, TargetFile, Targets } from "@stemma/tuf";
 import { ARTIFACTS, type Placement, placementOf } from "./placement.ts";
@@ -29,7 +29,7 @@ export class RecordBatch {
     const present = this.#changed.get(role)?.get(path) ?? this.#published(change.digest, role, path);
     const next = toRecord(change);
     const merged = present === undefined ? next : mergeRecords(present, next);
-    if (present !== undefined && sameSize(present, merged)) return;
+    if (present !== undefined && addsNothing(present, merged)) return;
     const inRole = this.#changed.get(role) ?? new Map<string, ArtifactRecord>();
     inRole.set(path, merged);
     this.#changed.set(role, inRole);
@@ -45,12 +45,7 @@ export class RecordBatch {
   }
 }
 
-function toRecord({ digest, descriptor, projects, evidence }: RecordChange): ArtifactRecord {
+function toRecord({ digest, descriptor, ...lists }: RecordChange): ArtifactRecord {
   const { mediaType, size, artifactType } = descriptor;
-  return checkRecord({ digest, mediaType, size, artifactType, projects, evidence });
-}
-
-/** A union that is no larger than one of its parts is that part. */
-function sameSize(a: ArtifactRecord, b: ArtifactRecord): boolean {
-  return a.evidence.length === b.evidence.length && a.projects.length === b.projects.length;
+  return checkRecord({ digest, mediaType, size, artifactType, ...lists });
 }

@@ -6,6 +6,7 @@ import {
   missingTargetFiles,
   type NewMetadata,
   type Queryable,
+  type RecordChange,
   type WaitingChange,
 } from "@stemma/store";
 import { type Metadata, type Role, type Root, type Targets, TOP_LEVEL_ROLES } from "@stemma/tuf";
@@ -56,7 +57,7 @@ export async function planPublish(
       } else {
         // A record cannot be accepted before its domain is published; if one is here all the same, it waits.
         if (records === undefined) continue;
-        const missing = change.record.evidence.find(({ sha256 }) => lost.has(sha256));
+        const missing = filesOf(change.record).find(({ sha256 }) => lost.has(sha256));
         if (missing)
           throw new SignerError("evidence_missing", `The evidence ${missing.sha256} is not stored.`);
         records.add(change.record);
@@ -72,12 +73,16 @@ export async function planPublish(
   return { tree, records: records?.changed ?? new Map(), carried, refused };
 }
 
+function filesOf({ evidence, contents = [] }: RecordChange): readonly FileReference[] {
+  return [...evidence, ...contents];
+}
+
 async function lostEvidence(
   database: Queryable,
   domainId: number,
   waiting: readonly WaitingChange[],
 ): Promise<ReadonlySet<Sha256Hex>> {
-  const wanted = waiting.flatMap((change) => (change.kind === "record" ? change.record.evidence : []));
+  const wanted = waiting.flatMap((change) => (change.kind === "record" ? filesOf(change.record) : []));
   return new Set((await missingEvidence(database, domainId, wanted)).map(({ sha256 }) => sha256));
 }
 

@@ -4,7 +4,7 @@ import { type Envelope, signPayload } from "@stemma/in-toto";
 import { asProjectName, type OwnedLayout, tryFromRoot } from "@stemma/lineage";
 import type { Command } from "commander";
 import { act, collect, leaf, withDomain, withRoot } from "../command.ts";
-import { readParameters, type SourceOptions, sourceOf } from "../evidence-source.ts";
+import { readParameters, type SourceOptions, sourceOf, withSources } from "../evidence-source.ts";
 import { readLayoutFile } from "../layout-source.ts";
 import type { Outcome } from "../output.ts";
 import { findSubject, type SubjectOptions } from "../subject.ts";
@@ -14,19 +14,19 @@ import { pinnedRoot, type TrustOptions } from "../trust.ts";
 
 /** `stemma layout try`: what a layout makes of an artifact's evidence, before it is in force or while it is. */
 export function addTryCommand(layout: Command): void {
-  const attempt = withRoot(
-    withDomain(
-      leaf(
-        layout,
-        "try <what>",
-        "Try a layout against the recorded evidence of a digest, a file, an OCI image layout, or oci:HOST/REPOSITORY:TAG",
+  const attempt = withSources(
+    withRoot(
+      withDomain(
+        leaf(
+          layout,
+          "try <what>",
+          "Try a layout against the recorded evidence of a digest, a file, an OCI image layout, or oci:HOST/REPOSITORY:TAG",
+        ),
       ),
     ),
   )
     .requiredOption("--project <project>", "project that stands for it")
     .option("--layout <file>", "try this draft, signed or not, in place of the published layout")
-    .option("--bundle <file>", "take metadata and evidence from a bundle instead of a server")
-    .option("--directory <folder>", "take them from a mirror on disk")
     .option("--at <time>", "try as of this moment instead of now")
     .option("--param <name=value>", "parameter of the layout; several times for several", collect)
     .option("--plain-http", "pull without TLS, from a registry on this machine");
@@ -45,7 +45,7 @@ async function tryLayout(options: TryOptions, what: string): Promise<Outcome> {
   const project = asProjectName(options.project);
   const time = options.at === undefined ? new Date() : parseMoment(options.at);
   const parameters = readParameters(options.param ?? []);
-  const { source, cache } = await sourceOf(options, root);
+  const { source, cache } = await sourceOf(options, root, () => time);
   const draft =
     options.layout === undefined
       ? undefined

@@ -1,9 +1,9 @@
 import { writeFile } from "node:fs/promises";
-import { asyncSource, BundleRecorder, Client } from "@stemma/client";
 import { type Signer, sha256 } from "@stemma/crypto";
 import { type Digest, fromPlain, parseDigest } from "@stemma/encoding";
 import { signLink, signPayload, writeLayout } from "@stemma/in-toto";
 import { layoutPath } from "@stemma/lineage";
+import { bundleFile } from "../../../../test/support/bundle.ts";
 import { DomainFixture, newSigner } from "../../../../test/support/domain.ts";
 import type { Desk, Said } from "./command-line.ts";
 
@@ -53,7 +53,7 @@ export class ProjectDesk {
     await domain.publish();
     const at = new ProjectDesk(desk, domain, digest);
     await writeFile(desk.path("root.json"), domain.root);
-    await writeFile(desk.path("all.bundle"), await at.bundle());
+    await writeFile(desk.path("all.bundle"), await bundleFile(domain, digest));
     await writeFile(desk.path("app.tgz"), content.artifact);
     return at;
   }
@@ -63,14 +63,6 @@ export class ProjectDesk {
     const time = this.domain.now.toISOString();
     const args = ["verify", what, "--root", "root.json", "--bundle", "all.bundle", "--project", "app"];
     return this.desk.stemma([...args, "--at", time, "--json", ...more]);
-  }
-
-  private async bundle(): Promise<Uint8Array> {
-    const recorder = new BundleRecorder(asyncSource(this.domain.source));
-    recorder.addMetadata("root", 1, this.domain.root);
-    const client = new Client({ root: this.domain.root, source: recorder.source });
-    await client.verify({ digest: this.digest, project: "app", time: this.domain.now });
-    return recorder.write();
   }
 }
 

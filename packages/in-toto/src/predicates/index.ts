@@ -14,7 +14,7 @@ import { VULNS_01_TYPE, VULNS_TYPE, vulns, vulns01 } from "./vulns.ts";
 
 export { agreeOnDigest, strongDigests } from "../digests.ts";
 export type { ReportedArtifacts } from "./reported.ts";
-export { comparesNames, isTransformational, reportedArtifacts } from "./reported.ts";
+export { comparesNames, isTransformational, reportedArtifacts, statedMaterials } from "./reported.ts";
 
 const SCHEMAS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
   [LINK_TYPE, link],

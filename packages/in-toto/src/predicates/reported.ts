@@ -46,32 +46,35 @@ export function reportedArtifacts(
   statement: Statement,
   limits: InTotoLimits = DEFAULT_LIMITS,
 ): ReportedArtifacts {
-  const { predicateType, predicate, subjects } = statement;
+  const { predicateType, subjects } = statement;
   switch (predicateType) {
     case LINK_TYPE:
       return {
-        materials: byName(
-          readMaterials(predicate.get("materials"), "predicate.materials", limits),
-          "predicate.materials",
-          limits,
-        ),
+        materials: byName(statedMaterials(statement, limits), "predicate.materials", limits),
         products: byName(subjects, "subject", limits),
       };
-    case PROVENANCE_TYPE: {
-      const definition = asObject(predicate.get("buildDefinition") ?? NOTHING, "predicate.buildDefinition");
-      const where = "predicate.buildDefinition.resolvedDependencies";
-      const materials = readMaterials(definition.get("resolvedDependencies"), where, limits);
-      return { materials: byLabel(materials), products: byLabel(subjects) };
-    }
-    case PROVENANCE_02_TYPE: {
-      const materials = readMaterials(predicate.get("materials"), "predicate.materials", limits);
-      return { materials: byLabel(materials), products: byLabel(subjects) };
-    }
+    case PROVENANCE_TYPE:
+    case PROVENANCE_02_TYPE:
+      return { materials: byLabel(statedMaterials(statement, limits)), products: byLabel(subjects) };
     default: {
       const artifacts = byLabel(subjects);
       return { materials: artifacts, products: artifacts };
     }
   }
+}
+
+/** What a transformational statement lists as materials, in its order; nothing for every other. Throws as above. */
+export function statedMaterials(
+  { predicateType, predicate }: Statement,
+  limits: InTotoLimits = DEFAULT_LIMITS,
+): readonly ResourceDescriptor[] {
+  if (predicateType === PROVENANCE_TYPE) {
+    const definition = asObject(predicate.get("buildDefinition") ?? NOTHING, "predicate.buildDefinition");
+    const where = "predicate.buildDefinition.resolvedDependencies";
+    return readMaterials(definition.get("resolvedDependencies"), where, limits);
+  }
+  if (!isTransformational(predicateType)) return [];
+  return readMaterials(predicate.get("materials"), "predicate.materials", limits);
 }
 
 function readMaterials(

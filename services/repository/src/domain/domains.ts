@@ -1,4 +1,4 @@
-import type { Source } from "@stemma/client";
+import { ClientError, type Source } from "@stemma/client";
 import { ServiceError } from "@stemma/contract";
 import { StemmaError } from "@stemma/encoding";
 import type { Domain, Head } from "@stemma/store";
@@ -117,6 +117,7 @@ export class Domains {
   /** The bytes of this epoch as a source for workflows and verdicts, the same that clients read over HTTP. */
   source({ domain, head }: Published): Source {
     const { files } = this;
+    const others = new Map<string, Source>();
     return {
       async metadata(role, version) {
         // A root beyond the head may be stored by a publish that came after this epoch: it is not part of it.
@@ -126,7 +127,44 @@ export class Domains {
       },
       target: async (_path, sha256) => (await files.target(domain.id, sha256))?.bytes,
       evidence: (wanted) => files.evidences(domain.id, wanted),
+      foreign: ({ name }) => {
+        const known = others.get(name) ?? this.#foreign(name);
+        others.set(name, known);
+        return known;
+      },
     };
+  }
+
+  /**
+   * Another trust domain of this service, by its name, as it is published when it is first asked. Whether it is the one that is
+   * meant, its pinned root says.
+   */
+  #foreign(name: string): Source {
+    let opened: Promise<Source> | undefined;
+    const source = (): Promise<Source> => {
+      opened ??= this.#openByName(name);
+      return opened;
+    };
+    return {
+      metadata: async (...wanted) => (await source()).metadata(...wanted),
+      target: async (...wanted) => (await source()).target(...wanted),
+      evidence: async (...wanted) => (await source()).evidence(...wanted),
+    };
+  }
+
+  async #openByName(name: string): Promise<Source> {
+    try {
+      return this.source(await this.published(name));
+    } catch (error) {
+      if (!(error instanceof ServiceError)) throw error;
+      throw new ClientError(
+        "domain_unreachable",
+        `The verdict rests on the trust domain ${name}. ${error.message}`,
+        {
+          cause: error,
+        },
+      );
+    }
   }
 
   async #decodeAll(domain: Domain, head: Head): Promise<Published> {

@@ -1,4 +1,4 @@
-import { BUNDLE_TYPE, BundleRecorder } from "@stemma/client";
+import { BUNDLE_TYPE, BundleRecorder, writeBundleFile } from "@stemma/client";
 import { type ArtifactAnswer, ServiceError } from "@stemma/contract";
 import { type Digest, parseDigest, recordPath } from "@stemma/encoding";
 import {
@@ -17,7 +17,7 @@ import type { Context } from "../service.ts";
 import { versionsOf } from "./versions.ts";
 
 /** Said with every verdict of the server's own. */
-const NOTICE =
+export const NOTICE =
   "This is the server's own verdict. Whoever controls the server or the connection controls it too: where it matters, " +
   "verify the bundle of this artifact from your pinned root with `stemma verify`.";
 
@@ -39,8 +39,8 @@ export function artifactHandlers(
     async bundle({ params, query, signal }) {
       const published = await domains.published(params.domain);
       const digest = parseDigest(params.digest);
-      await claimedRecord(context, published, digest, query.project);
-      const bytes = await writeBundle(context, published, digest, query.project, signal);
+      const record = await claimedRecord(context, published, digest, query.project);
+      const bytes = await writeBundle(context, published, record, query.project, signal);
       return bytesAnswer(BUNDLE_TYPE, bytes, "revalidate", {
         keepWhile: () => domains.heads.isCurrent(published.domain.id, published.head.epoch),
       });
@@ -128,6 +128,10 @@ async function describe(
             ...(found.record.artifactType === undefined ? {} : { artifactType: found.record.artifactType }),
             projects: [...found.record.projects],
             evidence: found.record.evidence.map(({ sha256, length }) => ({ sha256, length })),
+            ...(found.record.contents === undefined
+              ? {}
+              : { contents: found.record.contents.map(({ sha256, length }) => ({ sha256, length })) }),
+            ...(found.record.indexes === undefined ? {} : { indexes: [...found.record.indexes] }),
           },
         }),
     projects,
@@ -164,7 +168,7 @@ async function readRevocation(
 async function writeBundle(
   { domains, verdicts }: Context,
   published: Published,
-  digest: Digest,
+  { digest, mediaType, size }: ArtifactRecord,
   project: string,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
@@ -173,7 +177,7 @@ async function writeBundle(
   recorder.addMetadata("root", 1, root);
   const time = published.head.signedAt ?? new Date(0);
   await verdicts.verify(root, { digest, project }, time, recorder.source, signal);
-  return recorder.write();
+  return writeBundleFile(recorder.pack({ mediaType, digest, size }, { project, time }));
 }
 
 function unknownArtifact(digest: Digest, domain: string): LineageError {

@@ -2,9 +2,19 @@ import { ServiceError } from "@stemma/contract";
 import type { Sha256Hex } from "@stemma/encoding";
 import { StemmaError } from "@stemma/encoding";
 import { checkLayoutForPublish, type Owners, openLayout } from "@stemma/in-toto";
-import { layoutPath, readRevocations, revocationsPath, TRUSTED_ROOT, trustedRootPath } from "@stemma/lineage";
+import {
+  domainRootPath,
+  domainsOf,
+  layoutPath,
+  lineagePath,
+  readLineagePolicy,
+  readRevocations,
+  revocationsPath,
+  TRUSTED_ROOT,
+  trustedRootPath,
+} from "@stemma/lineage";
 import { readTrustedRoot } from "@stemma/sigstore";
-import { keysOf, type Metadata, type TargetFile, type Targets } from "@stemma/tuf";
+import { keysOf, type Metadata, type TargetFile, type Targets, TrustedMetadata, TufError } from "@stemma/tuf";
 import type { SigningGroup } from "./base.ts";
 import type { Upload } from "./uploads.ts";
 
@@ -57,6 +67,8 @@ export class FileCheck {
       if (path === layoutPath(name)) this.#checkLayout(name, bytes, group, changed, ownersChanged);
       if (path === revocationsPath(name) && changed) readRevocations(bytes);
       if (path === trustedRootPath(name) && changed) readTrustedRoot(bytes);
+      if (path === lineagePath(name) && changed) this.#checkLineage(name, bytes, project);
+      if (path.endsWith(".root.json") && changed) checkPinnedRoot(path, bytes);
     }
   }
 
@@ -101,6 +113,18 @@ export class FileCheck {
     return bytes;
   }
 
+  /** Demands that cannot be read, or that rely on a trust domain whose root is not pinned, would deny every artifact. */
+  #checkLineage(name: string, bytes: Uint8Array, project: Metadata<Targets>): void {
+    for (const domain of domainsOf(readLineagePolicy(bytes))) {
+      const path = domainRootPath(name, domain);
+      if (project.signed.targets.has(path)) continue;
+      throw new ServiceError(
+        "target_file_missing",
+        `${lineagePath(name)} relies on the trust domain ${domain}, and ${path} is not among the files of ${name}.`,
+      );
+    }
+  }
+
   #checkLayout(
     name: string,
     bytes: Uint8Array,
@@ -126,6 +150,18 @@ export class FileCheck {
 
 function isChanged(path: string, target: TargetFile, current: Metadata<Targets> | undefined): boolean {
   return current?.signed.targets.get(path)?.hashes.get("sha256") !== target.hashes.get("sha256");
+}
+
+/** A root that verifies nothing would make every verdict that rests on it a denial. Throws TufError. */
+function checkPinnedRoot(path: string, bytes: Uint8Array): void {
+  try {
+    TrustedMetadata.create(bytes, { time: new Date(0) });
+  } catch (error) {
+    if (!(error instanceof TufError)) throw error;
+    throw new TufError(error.code, `${path} is no root of a trust domain: ${error.message}`, {
+      cause: error,
+    });
+  }
 }
 
 /** A refused layout keeps the code of @stemma/in-toto and says whose it is. */

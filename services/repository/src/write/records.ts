@@ -1,14 +1,16 @@
 import { ServiceError } from "@stemma/contract";
-import { sha256 } from "@stemma/crypto";
-import { decodeBase64, parseDigest, type Sha256Hex } from "@stemma/encoding";
+import { sha256, sha512 } from "@stemma/crypto";
+import { type Digest, decodeBase64, parseDigest, type Sha256Hex } from "@stemma/encoding";
 import { isExpired, openLayout } from "@stemma/in-toto";
 import {
-  type ArtifactRecord,
+  addsNothing,
   checkRecord,
   LineageError,
   layoutPath,
   MAX_EVIDENCE_BYTES,
   mergeRecords,
+  namedDigests,
+  reachableContents,
   TRUSTED_ROOT,
   trustedRootPath,
 } from "@stemma/lineage";
@@ -41,13 +43,15 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
         const bytes = decodeEvidence(item);
         evidence.set(sha256(bytes), bytes);
       }
+      const contents = readContents(digest, body.contents ?? [], evidence);
       const record = checkRecord({
         digest,
         size: body.descriptor.size,
         mediaType: body.descriptor.mediaType,
         artifactType: body.descriptor.artifactType,
         projects: [body.project],
-        evidence: [...evidence].map(([name, bytes]) => ({ sha256: name, length: bytes.length })),
+        evidence: entriesOf(evidence),
+        contents: entriesOf(contents),
       });
       // The cheap refusals come before the signatures.
       const before = (await lookUp(context, published, digest))?.record;
@@ -61,16 +65,22 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
       const wait = query.wait === "published";
       // Before it is accepted, so that no publish of it can be missed.
       const heard = wait ? nextWord(context, domain, signal) : undefined;
-      const changeId = await enqueueRecord(context.pool, domain.id, [...evidence.values()], {
-        digest,
-        descriptor: {
-          mediaType: record.mediaType,
-          size: record.size,
-          ...(record.artifactType === undefined ? {} : { artifactType: record.artifactType }),
+      const changeId = await enqueueRecord(
+        context.pool,
+        domain.id,
+        [...evidence.values(), ...contents.values()],
+        {
+          digest,
+          descriptor: {
+            mediaType: record.mediaType,
+            size: record.size,
+            ...(record.artifactType === undefined ? {} : { artifactType: record.artifactType }),
+          },
+          projects: record.projects,
+          evidence: record.evidence,
+          ...(record.contents === undefined ? {} : { contents: record.contents }),
         },
-        projects: record.projects,
-        evidence: record.evidence,
-      });
+      );
       context.metrics.accepted.inc({ kind: "record" });
       return answerChange(context, domain, changeId, { wait, signal, heard });
     },
@@ -85,11 +95,45 @@ function decodeEvidence(text: string): Uint8Array {
   return bytes;
 }
 
-/** A union that is no larger than what is published is what is published. */
-function addsNothing(before: ArtifactRecord, merged: ArtifactRecord): boolean {
-  return (
-    before.evidence.length === merged.evidence.length && before.projects.length === merged.projects.length
-  );
+function entriesOf(files: ReadonlyMap<Sha256Hex, Uint8Array>): { sha256: Sha256Hex; length: number }[] {
+  return [...files].map(([name, bytes]) => ({ sha256: name, length: bytes.length }));
+}
+
+/**
+ * The contents that come along. Each must be one that the artifact leads to, and the artifact one that a functionary made, so that
+ * nobody can have bytes of their own kept; who sends them makes no difference, because their digests are given. Throws
+ * `content_unrelated`.
+ */
+function readContents(
+  digest: Digest,
+  texts: readonly string[],
+  evidence: ReadonlyMap<Sha256Hex, Uint8Array>,
+): ReadonlyMap<Sha256Hex, Uint8Array> {
+  const contents = new Map(texts.map((text) => named(decodeEvidence(text), digest)));
+  if (contents.size === 0) return new Map();
+  const about = [...evidence].map(([name, bytes]) => namedDigests(name, bytes));
+  if (!about.some(({ products }) => products.includes(digest))) {
+    throw new ServiceError(
+      "content_unrelated",
+      `Contents come with evidence about ${digest}, and none of the evidence in this upload has it among its products.`,
+    );
+  }
+  const materials = about.flatMap((named) => named.materials);
+  const reached = reachableContents(digest, contents, materials);
+  for (const name of contents.keys()) {
+    if (reached.has(name)) continue;
+    throw new ServiceError(
+      "content_unrelated",
+      `Nothing leads from ${digest} to the contents ${name}: no manifest, no annotation and no evidence that came along.`,
+    );
+  }
+  return new Map([...contents.values()].map((bytes) => [sha256(bytes), bytes]));
+}
+
+/** Contents by the digest that leads to them: sha256, or the artifact's own where that is another. */
+function named(bytes: Uint8Array, digest: Digest): readonly [Digest, Uint8Array] {
+  if (digest === `sha512:${sha512(bytes)}`) return [digest, bytes];
+  return [parseDigest(`sha256:${sha256(bytes)}`), bytes];
 }
 
 /** Current layouts of projects, opened once for each version of the two roles that decide about them. */

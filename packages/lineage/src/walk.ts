@@ -1,0 +1,146 @@
+import { sha256 } from "@stemma/crypto";
+import { type Digest, recordPath, type Sha256Hex, StemmaError } from "@stemma/encoding";
+import type { StatedDependencies } from "@stemma/in-toto";
+import {
+  type Effect,
+  type EffectAnswer,
+  type ForeignDomain,
+  findTarget,
+  refresh,
+  TrustedMetadata,
+} from "@stemma/tuf";
+import type { Contents } from "./contents.ts";
+import { LineageError } from "./error.ts";
+import { MAX_DEPTH } from "./policy.ts";
+import { type ArtifactRecord, readRecord } from "./record.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Pure code that asks for bytes. */
+export type Work<T> = Generator<Effect, T, EffectAnswer>;
+
+/** A trust domain whose metadata is verified. */
+export interface Place {
+  readonly trusted: TrustedMetadata;
+  /** sha256 of the root that it was verified from. */
+  readonly pinnedRoot: Sha256Hex;
+  /** Undefined for the one whose root the caller pinned. */
+  readonly domain: ForeignDomain | undefined;
+}
+
+/**
+ * How much of an artifact a verdict is about: the digest alone (`direct`), or all that its project demands of what it rests
+ * on, too (`full`). With `explore`, what nobody demands is looked at as well, as far as it is to be had.
+ */
+export type Extent = "direct" | "full" | "explore";
+
+/** A verdict that another one rests on, with what the way down goes on from. */
+export interface Found {
+  readonly verdict: Verdict;
+  readonly record: ArtifactRecord | undefined;
+  readonly stated: readonly StatedDependencies[];
+}
+
+/** Verdicts that one verdict may take in all. */
+const MAX_VERDICTS = 128;
+
+/**
+ * What is shared by a verdict and all verdicts that it rests on: each is reached once, and all together are bounded, so that an
+ * artifact that names a thousand others costs no more than that.
+ */
+export class Walk {
+  readonly contents: Contents;
+  readonly #inquire: Inquire;
+  readonly #time: Date;
+  readonly #domains = new Map<Sha256Hex, TrustedMetadata | StemmaError>();
+  readonly #known = new Map<string, Found>();
+  readonly #open = new Set<string>();
+  #cuts = 0;
+  #left = MAX_VERDICTS;
+
+  constructor(time: Date, contents: Contents, inquire: Inquire) {
+    this.#time = time;
+    this.contents = contents;
+    this.#inquire = inquire;
+  }
+
+  /**
+   * The verdict about another artifact; undefined while that very verdict is being reached, further up. Throws
+   * `lineage_limit`.
+   */
+  *verdict(place: Place, project: string, digest: Digest, extent: Extent): Work<Found | undefined> {
+    const key = `${place.pinnedRoot} ${project} ${digest} ${extent}`;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    if (this.#open.has(key)) {
+      this.#cuts += 1;
+      return undefined;
+    }
+    if (this.#left === 0 || this.#open.size >= MAX_DEPTH) {
+      throw new LineageError(
+        "lineage_limit",
+        `The verdict rests on more than ${MAX_VERDICTS} others, or on a chain of more than ${MAX_DEPTH}.`,
+      );
+    }
+    this.#left -= 1;
+    const cuts = this.#cuts;
+    this.#open.add(key);
+    const found = yield* inDomain(place.domain, this.#inquire(this, place, project, digest, extent));
+    this.#open.delete(key);
+    // What was cut short inside a circle may come out otherwise when it is asked from elsewhere.
+    if (this.#cuts === cuts) this.#known.set(key, found);
+    return found;
+  }
+
+  /** Another trust domain, from the root that a project of this one pins. Throws TufError. */
+  *domain(name: string, root: Uint8Array): Work<Place> {
+    const pinnedRoot = sha256(root);
+    const domain = { name, root: pinnedRoot };
+    let trusted = this.#domains.get(pinnedRoot);
+    if (trusted === undefined) {
+      try {
+        trusted = TrustedMetadata.create(root, { time: this.#time });
+        yield* inDomain(domain, refresh(trusted));
+      } catch (error) {
+        if (!(error instanceof StemmaError)) throw error;
+        trusted = error;
+      }
+      this.#domains.set(pinnedRoot, trusted);
+    }
+    if (trusted instanceof StemmaError) throw trusted;
+    return { trusted, pinnedRoot, domain };
+  }
+
+  /** The record of a digest, with its contents looked up; undefined where there is none that can be read. */
+  *record(place: Place, digest: Digest): Work<ArtifactRecord | undefined> {
+    try {
+      const found = yield* inDomain(place.domain, findTarget(place.trusted, recordPath(digest)));
+      if (found === undefined) return undefined;
+      const record = readRecord(digest, found.target);
+      yield* inDomain(place.domain, this.contents.fetch(record));
+      return record;
+    } catch (error) {
+      if (!(error instanceof StemmaError)) throw error;
+      return undefined;
+    }
+  }
+}
+
+/** Reaches a verdict about one artifact in a place. */
+export type Inquire = (
+  walk: Walk,
+  place: Place,
+  project: string,
+  digest: Digest,
+  extent: Extent,
+) => Work<Found>;
+
+/** Sends the questions of a workflow to another trust domain. Those that are for a third one already go there. */
+function* inDomain<T>(domain: ForeignDomain | undefined, work: Work<T>): Work<T> {
+  if (domain === undefined) return yield* work;
+  let answer: EffectAnswer;
+  for (;;) {
+    const step = work.next(answer);
+    if (step.done === true) return step.value;
+    answer = yield step.value.domain === undefined ? { ...step.value, domain } : step.value;
+  }
+}

@@ -1,0 +1,244 @@
+import { beforeEach, describe, expect, test } from "@jest/globals";
+import { driveSync, verifyBundle } from "@stemma/client";
+import { type Signer, sha256 } from "@stemma/crypto";
+import { type Digest, fromPlain, type JsonObject, utf8 } from "@stemma/encoding";
+import { signStatement } from "@stemma/in-toto";
+import { type Verdict, verifyFromRoot } from "@stemma/lineage";
+import { DomainFixture, days, digestOf, newSigner } from "../../../test/support/domain.ts";
+import { testImage } from "../../../test/support/images.ts";
+
+const PROVENANCE = "https://slsa.dev/provenance/v1";
+const compiler = utf8("the compiler");
+const forged = utf8("another compiler");
+const artifact = utf8("the program");
+
+/** Two builders, of whom a threshold of one or two must attest provenance; the compiler has links of its own project's. */
+let domain: DomainFixture;
+let builders: readonly Signer[];
+
+beforeEach(async () => {
+  domain = await DomainFixture.create();
+  builders = [newSigner(), newSigner()];
+  await domain.record(digestOf(compiler), compiler.length, await links(compiler));
+});
+
+async function links(bytes: Uint8Array): Promise<readonly Uint8Array[]> {
+  return [
+    await provenance(digestOf(bytes), [], builders[0] as Signer),
+    await provenance(digestOf(bytes), [], builders[1] as Signer),
+  ];
+}
+
+async function useLayout(threshold: number): Promise<void> {
+  await domain.setLayout({
+    expires: days(domain.now, 30),
+    steps: [
+      {
+        name: "build",
+        threshold: 1,
+        functionaries: [],
+        expectedPredicates: [
+          { predicateType: PROVENANCE, threshold, functionaries: builders.map(({ publicKey }) => publicKey) },
+        ],
+      },
+    ],
+  });
+}
+
+type Listed = { uri?: string; name?: string; digest?: Record<string, string> };
+
+function provenance(
+  subject: Digest,
+  resolvedDependencies: readonly Listed[],
+  signer: Signer,
+): Promise<Uint8Array> {
+  const predicate = {
+    buildDefinition: { buildType: "https://example.com/build", externalParameters: {}, resolvedDependencies },
+    runDetails: { builder: { id: "https://example.com/builder" } },
+  };
+  return signStatement(
+    {
+      subjects: [{ digest: new Map([["sha256", subject.slice(7)]]) }],
+      predicateType: PROVENANCE,
+      predicate: fromPlain(predicate) as JsonObject,
+    },
+    [signer],
+  );
+}
+
+const uses = (bytes: Uint8Array, uri = "pkg:generic/compiler@1"): Listed => ({
+  uri,
+  digest: { sha256: sha256(bytes) },
+});
+const proven = { dependencies: [{ uri: "pkg:generic/*", grade: "proven", from: [{ project: "app" }] }] };
+
+async function verdictOf(
+  policy: Record<string, unknown>,
+  listed: readonly (readonly Listed[])[],
+  threshold = 1,
+): Promise<Verdict> {
+  await useLayout(threshold);
+  await domain.demand(policy);
+  const evidence = await Promise.all(
+    listed.map((list, index) => provenance(digestOf(artifact), list, builders[index] as Signer)),
+  );
+  await domain.record(digestOf(artifact), artifact.length, evidence);
+  await domain.publish();
+  return verifyBundle(domain.root, domain.bundle, {
+    digest: digestOf(artifact),
+    project: "app",
+    time: domain.now,
+  });
+}
+
+const codes = (verdict: Verdict): readonly string[] => verdict.reasons.map(({ code }) => code);
+
+describe("dependencies that provenance lists", () => {
+  test("claimed: it is enough that one is listed, and none is too few", async () => {
+    const policy = { dependencies: [{ uri: "pkg:generic/*", grade: "claimed" }] };
+    expect((await verdictOf(policy, [[uses(compiler)]])).decision).toBe("allow");
+    const silent = await verdictOf(policy, [
+      [{ uri: "git+https://example.com/repo", digest: { gitCommit: "0".repeat(40) } }],
+    ]);
+    expect(codes(silent)).toEqual(["dependency_missing"]);
+  });
+
+  test("an artifact whose own project demands dependencies of every artifact needs them all the way down", async () => {
+    // The compiler's provenance lists nothing, so by the same demand the compiler is not proven.
+    const verdict = await verdictOf(proven, [[uses(compiler)]]);
+    expect(codes(verdict)).toEqual(["dependency_not_proven"]);
+    expect(verdict.reasons[0]?.message).toContain("dependency_missing");
+  });
+});
+
+describe("proven by another trust domain", () => {
+  let tools: DomainFixture;
+  const policy = {
+    dependencies: [{ uri: "pkg:generic/*", grade: "proven", from: [{ domain: "tools", project: "app" }] }],
+  };
+
+  beforeEach(async () => {
+    tools = await DomainFixture.create();
+    await tools.record(digestOf(compiler), compiler.length, await tools.links(digestOf(compiler)));
+    await tools.publish();
+    await domain.pinDomain("tools", tools.root);
+  });
+
+  async function verify(
+    listed: readonly (readonly Listed[])[],
+    threshold = 1,
+    demands: Record<string, unknown> = policy,
+  ): Promise<Verdict> {
+    await useLayout(threshold);
+    await domain.demand(demands);
+    const evidence = await Promise.all(
+      listed.map((list, index) => provenance(digestOf(artifact), list, builders[index] as Signer)),
+    );
+    await domain.record(digestOf(artifact), artifact.length, evidence);
+    await domain.publish();
+    const source = { ...domain.source, foreign: () => tools.source };
+    return driveSync(
+      verifyFromRoot(domain.root, { digest: digestOf(artifact), project: "app" }, domain.now),
+      source,
+    );
+  }
+
+  test("allowed when every dependency that matches holds there", async () => {
+    const verdict = await verify([
+      [uses(compiler), { uri: "https://example.com/data", digest: { sha256: sha256(forged) } }],
+    ]);
+    expect(verdict.reasons).toEqual([]);
+    expect(verdict.ancestry?.dependencies).toEqual([
+      expect.objectContaining({
+        uri: "pkg:generic/compiler@1",
+        digest: digestOf(compiler),
+        grade: "proven",
+        origin: { project: "app", domain: "tools", root: sha256(tools.root) },
+      }),
+    ]);
+  });
+
+  test.each<[string, readonly Listed[], string]>([
+    ["another compiler", [uses(forged)], "dependency_not_proven"],
+    [
+      "one more that nobody knows",
+      [uses(compiler), uses(forged, "pkg:generic/linker@1")],
+      "dependency_not_proven",
+    ],
+    ["nothing of the kind", [], "dependency_missing"],
+    [
+      "a name in place of a URI that does not match",
+      [{ name: "compiler", digest: { sha256: sha256(compiler) } }],
+      "dependency_missing",
+    ],
+    ["a dependency without a digest", [{ uri: "pkg:generic/compiler@1" }], "dependency_not_proven"],
+    [
+      "a dependency by a weak digest",
+      [{ uri: "pkg:generic/compiler@1", digest: { sha1: "0".repeat(40) } }],
+      "dependency_not_proven",
+    ],
+  ])("denied when the provenance lists %s", async (_name, listed, code) => {
+    expect(codes(await verify([listed]))).toEqual([code]);
+  });
+
+  test("further provenance that falls short does not deny what other provenance proves", async () => {
+    expect((await verify([[uses(compiler)], [uses(forged)]])).decision).toBe("allow");
+  });
+
+  test("as many functionaries must state it as the layout asks for", async () => {
+    expect((await verify([[uses(compiler)], [uses(compiler)]], 2)).decision).toBe("allow");
+    // The layout itself is content with two that agree on the subject; only one of them lists what is proven.
+    const verdict = await verify(
+      [[uses(compiler)], [uses(compiler), uses(forged, "pkg:generic/linker@1")]],
+      2,
+    );
+    expect(verdict.decision).toBe("deny");
+  });
+
+  test("provenance of another artifact says nothing of this one", async () => {
+    await useLayout(1);
+    await domain.demand(policy);
+    const own = await provenance(digestOf(artifact), [uses(forged)], builders[0] as Signer);
+    const other = await provenance(
+      digestOf(utf8("another program")),
+      [uses(compiler)],
+      builders[0] as Signer,
+    );
+    await domain.record(digestOf(artifact), artifact.length, [own, other]);
+    await domain.publish();
+    const source = { ...domain.source, foreign: () => tools.source };
+    const verdict = driveSync(
+      verifyFromRoot(domain.root, { digest: digestOf(artifact), project: "app" }, domain.now),
+      source,
+    );
+    expect(codes(verdict)).toEqual(["dependency_not_proven"]);
+  });
+
+  test("a base that only provenance names is found and proven", async () => {
+    const base = testImage(["base"]);
+    const image = testImage(["base", "app"]);
+    await tools.record(base.digest, base.manifest.length, await tools.links(base.digest), {
+      contents: [base.manifest, base.config],
+    });
+    await tools.publish();
+    await useLayout(1);
+    await domain.demand({ bases: { grade: "proven", from: [{ domain: "tools", project: "app" }] } });
+    const listed = [
+      { uri: "pkg:docker/base@1?platform=linux%2Famd64", digest: { sha256: base.digest.slice(7) } },
+    ];
+    await domain.record(
+      image.digest,
+      image.manifest.length,
+      [await provenance(image.digest, listed, builders[0] as Signer)],
+      { contents: [image.manifest, image.config] },
+    );
+    await domain.publish();
+    const source = { ...domain.source, foreign: () => tools.source };
+    const verdict = driveSync(
+      verifyFromRoot(domain.root, { digest: image.digest, project: "app" }, domain.now),
+      source,
+    );
+    expect(verdict.reasons).toEqual([]);
+    expect(verdict.ancestry?.bases[0]).toMatchObject({ namedBy: ["statement"], grade: "proven" });
+  });
+});

@@ -1,0 +1,171 @@
+import { VerdictThread } from "@stemma/client";
+import { StemmaError } from "@stemma/encoding";
+import { type ArtifactRecord, factsOf, type Verdict } from "@stemma/lineage";
+import {
+  type Domain,
+  listDomains,
+  lockLineage,
+  moveLineageCursor,
+  noteFacts,
+  type PublishedRecord,
+  readLineageCursor,
+  readPublishedRecords,
+  withTransaction,
+} from "@stemma/store";
+import type { Published } from "../domain/domains.ts";
+import type { Context } from "../service.ts";
+import { pointPlatforms } from "./platforms.ts";
+
+/** Records that are followed in one transaction. */
+const BATCH = 16;
+/** Publishes are heard of; this is for those that were missed. */
+const LOOK_AGAIN_MS = 30_000;
+
+/**
+ * Follows what is published: reaches a verdict about each record that is new or has grown, and enters what it has shown into the
+ * index of lineage. An artifact that is denied enters nothing. Platforms of an index that holds get a record that points to it,
+ * where their owners let an index speak for them.
+ *
+ * Any number of processes may do this at once: each works ahead, and only the one that finds the cursor where it began may write.
+ */
+export class Indexer {
+  readonly #context: Context;
+  /** Of its own: those who ask for a verdict must not wait for the ones that nobody waits for. */
+  readonly #verdicts = new VerdictThread({
+    mostJobs: 1,
+    busy: () => new Error("Another verdict is being reached."),
+  });
+  #pass: Promise<void> | undefined;
+  #again = false;
+  #stopping = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  start(): void {
+    const { publications } = this.#context;
+    publications.onPublish(() => this.#look());
+    publications.onGap(() => this.#look());
+    this.#timer = setInterval(() => this.#look(), LOOK_AGAIN_MS);
+    this.#timer.unref();
+    this.#look();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    await this.#verdicts.stop();
+    await this.#pass;
+  }
+
+  /** Follows everything that is published by now. Rejects never: a fault is logged, and the next look begins where this one stood. */
+  follow(): Promise<void> {
+    this.#look();
+    return this.#pass ?? Promise.resolve();
+  }
+
+  #look(): void {
+    if (this.#stopping) return;
+    this.#again = true;
+    this.#pass ??= this.#passes().finally(() => {
+      this.#pass = undefined;
+    });
+  }
+
+  async #passes(): Promise<void> {
+    const { log } = this.#context;
+    while (this.#again && !this.#stopping) {
+      this.#again = false;
+      try {
+        await this.#followAll();
+      } catch (error) {
+        if (!this.#stopping) log.warn({ err: error }, "the index of lineage could not be brought up to date");
+        return;
+      }
+    }
+  }
+
+  async #followAll(): Promise<void> {
+    let after = "";
+    for (;;) {
+      const page = await listDomains(this.#context.pool, { after, limit: 100 });
+      for (const domain of page) while (!this.#stopping && (await this.#followSome(domain)));
+      const last = page.at(-1);
+      if (last === undefined || page.length < 100) return;
+      after = last.name;
+    }
+  }
+
+  /** Follows a few records; false when nothing is left to do. */
+  async #followSome(domain: Domain): Promise<boolean> {
+    const { pool } = this.#context;
+    const cursor = await readLineageCursor(pool, domain.id);
+    const published = await this.#published(domain);
+    if (published === undefined) return false;
+    const records = await readPublishedRecords(pool, domain.id, cursor, published.head.epoch, BATCH);
+    const last = records.at(-1);
+    if (last === undefined) return false;
+    const verdicts: Verdict[] = [];
+    for (const asked of distinct(records)) {
+      const verdict = await this.#verdict(published, asked);
+      if (verdict !== undefined) verdicts.push(verdict);
+      if (this.#stopping) return false;
+    }
+    await withTransaction(pool, async (client) => {
+      const now = await lockLineage(client, domain.id);
+      // Somebody else was faster, and what they noted is the same.
+      if (now.epoch !== cursor.epoch || now.changeId !== cursor.changeId) return;
+      for (const verdict of verdicts) {
+        await noteFacts(client, domain.id, factsOf(verdict));
+        await pointPlatforms(this.#context, client, published, verdict);
+      }
+      await moveLineageCursor(client, domain.id, last);
+    });
+    return true;
+  }
+
+  async #published(domain: Domain): Promise<Published | undefined> {
+    try {
+      return await this.#context.domains.published(domain.name);
+    } catch (error) {
+      if (error instanceof StemmaError && error.code === "domain_not_published") return undefined;
+      throw error;
+    }
+  }
+
+  /** Undefined when it cannot be told, such as while another trust domain is not to be had: asking for its lineage tries again. */
+  async #verdict(
+    published: Published,
+    { digest, project }: { readonly digest: ArtifactRecord["digest"]; readonly project: string },
+  ): Promise<Verdict | undefined> {
+    const { domains, clock, log } = this.#context;
+    const root = await domains.firstRoot(published.domain);
+    try {
+      return await this.#verdicts.verify(
+        root,
+        { digest, project, explore: true },
+        clock(),
+        domains.source(published),
+      );
+    } catch (error) {
+      if (!(error instanceof StemmaError)) throw error;
+      log.warn(
+        { domain: published.domain.name, digest, project, code: error.code },
+        "no verdict, so no lineage yet",
+      );
+      return undefined;
+    }
+  }
+}
+
+/** Each artifact once for each project. */
+function distinct(
+  records: readonly PublishedRecord[],
+): readonly { readonly digest: ArtifactRecord["digest"]; readonly project: string }[] {
+  const asked = records.flatMap(({ record: { digest, projects } }) =>
+    projects.map((project) => [`${digest} ${project}`, { digest, project }] as const),
+  );
+  return [...new Map(asked).values()];
+}
