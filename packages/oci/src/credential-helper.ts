@@ -53,8 +53,13 @@ function run(
       env,
       shell: false,
     });
+    const stop = () => {
+      child.kill("SIGKILL");
+      // A program of its own that it started may hold the other end.
+      child.stdout.destroy();
+    };
     // Node's own timeout goes on for a program that could not be started, and holds the process for as long.
-    const timer = setTimeout(() => child.kill("SIGKILL"), DEADLINE_MS);
+    const timer = setTimeout(stop, DEADLINE_MS);
     const pieces: Buffer[] = [];
     let size = 0;
     child.once("error", (error: NodeJS.ErrnoException) => {
@@ -63,7 +68,7 @@ function run(
     });
     child.stdout.on("data", (piece: Buffer) => {
       size += piece.length;
-      if (size > MAX_OUTPUT) child.kill("SIGKILL");
+      if (size > MAX_OUTPUT) stop();
       else pieces.push(piece);
     });
     child.once("close", (code) => {

@@ -170,7 +170,9 @@ export class LayoutStore implements ContentStore {
     this.changes = this.changes
       .catch(() => undefined)
       .then(async () => {
-        const index = make(await this.index());
+        const before = await this.index();
+        const index = make(before);
+        if (index === before) return;
         await this.files.writeIndex(index.write(), OCI_LAYOUT);
         this.loaded = Promise.resolve(index);
         this.subjects = undefined;
