@@ -22,6 +22,7 @@ interface Contents {
 }
 
 class Tarball implements LayoutFiles {
+  readonly sequential = true;
   private readonly file: string;
   private contents: Promise<Contents | undefined> | undefined;
   private part: Promise<Contents> | undefined;
