@@ -3,6 +3,7 @@ import { type Digest, encodeBase64 } from "@stemma/encoding";
 import { type ContentStore, OciError, readWholeBlob } from "@stemma/oci";
 import { callServer, type DomainOptions, domainOf } from "../api.ts";
 import { throwIfRefused } from "../ceremony.ts";
+import { contentsOf } from "../contents.ts";
 import { ServerProblem } from "../error.ts";
 import { progress } from "../output.ts";
 import type { Found, RegistryEvidence, Subject } from "./find.ts";
@@ -62,6 +63,12 @@ export async function offerEvidence(
   // A layout that answers for a step speaks for the links of its own steps, so it goes first.
   offers.sort((a, b) => Number(b.judgement.isLayout) - Number(a.judgement.isLayout));
   const sent = new Set<string>();
+  const known = new Map<Digest, Promise<readonly Uint8Array[]>>();
+  const contentsFor = (digest: Digest): Promise<readonly Uint8Array[]> => {
+    const before = known.get(digest) ?? contentsOf(store, digest).then((contents) => [...contents.values()]);
+    known.set(digest, before);
+    return before;
+  };
   for (const [at, offer] of offers.entries()) {
     progress(`Recording ${at + 1} of ${offers.length}…`);
     for (const subject of evidence.subjects) {
@@ -70,7 +77,8 @@ export async function offerEvidence(
       // The same piece is often attached in several ways.
       if (!offer.judgement.about.includes(digest) || sent.has(key)) continue;
       sent.add(key);
-      rows.push(await send(offer, subject, options));
+      const contents = await contentsFor(digest);
+      rows.push(await send(offer, subject, contents, options));
     }
   }
   return rows;
@@ -102,6 +110,7 @@ function setAside(found: Found, judged: Rejected): Row {
 async function send(
   { found, bytes, judgement }: Offer,
   { document }: Subject,
+  contents: readonly Uint8Array[],
   options: OfferOptions,
 ): Promise<Row> {
   const { digest, mediaType, artifactType } = document;
@@ -118,6 +127,7 @@ async function send(
         },
         project: options.project,
         evidence: [encodeBase64(bytes)],
+        contents: contents.map(encodeBase64),
       },
     });
     throwIfRefused(change);
