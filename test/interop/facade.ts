@@ -3,7 +3,6 @@
  * specification in its read-only mode, cosign, oras, regctl and crane, all unchanged, from the PATH. The image that
  * the evidence is about is in no registry that they can reach.
  */
-import { spawn } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type PublicKey, publicKeyFromPem, sha256 } from "@stemma/crypto";
@@ -14,30 +13,12 @@ import { digestOf } from "../support/domain.ts";
 import { LiveDomain } from "../support/live-domain.ts";
 import { startService, stemmaJson } from "../support/service.ts";
 import { MockSigstore } from "../support/sigstore.ts";
+import { type Case, runCases } from "./stock-tools.ts";
 
 const REVIEW = "https://example.com/review/v1";
 const TESTED = "https://example.com/tested/v1";
 /** Nothing listens there. */
 const ELSEWHERE = "127.0.0.1:1/team/app";
-
-interface Ran {
-  readonly code: number | null;
-  readonly text: string;
-}
-
-interface Case {
-  readonly name: string;
-  readonly command: readonly string[];
-  readonly environment?: Readonly<Record<string, string>>;
-  /** What the command has to say. */
-  readonly says?: readonly string[];
-  /** What it says when it has to refuse. */
-  readonly refuses?: string;
-  /** It ends with a fault whatever it found, so that what it says decides alone. */
-  readonly faulty?: boolean;
-  /** What must not be said. */
-  readonly never?: readonly string[];
-}
 
 const service = await startService();
 const folder = join(service.dataDirectory, "interop");
@@ -80,20 +61,7 @@ async function run(): Promise<boolean> {
   const host = new URL(service.url).host;
   const repository = `${host}/${domain.name}`;
   const listed = await referrersOf(repository, digest);
-  let good = true;
-  for (const item of casesOf({ host, repository, digest, sigstore, listed, evidence })) {
-    const ran = await tool(item);
-    const holds =
-      (item.refuses === undefined
-        ? ran.code === 0 || item.faulty === true
-        : ran.code !== 0 && ran.text.includes(item.refuses)) &&
-      (item.says ?? []).every((words) => ran.text.includes(words)) &&
-      !(item.never ?? []).some((words) => ran.text.includes(words));
-    good &&= holds;
-    process.stdout.write(`${holds ? "ok" : "FAILED"}  ${item.name}\n`);
-    if (!holds) process.stdout.write(`${ran.text.slice(-4_000)}\n`);
-  }
-  return good;
+  return runCases(casesOf({ host, repository, digest, sigstore, listed, evidence }), folder);
 }
 
 interface Setting {
@@ -281,24 +249,4 @@ async function attest(digest: Digest, name: string, ...how: readonly string[]): 
     {},
   );
   return readFile(file(name));
-}
-
-/** Runs one of the tools, with nothing of this user's own settings. */
-async function tool({ command, environment = {} }: Case): Promise<Ran> {
-  const [program = "", ...args] = command;
-  const child = spawn(program, args, {
-    cwd: folder,
-    env: { PATH: process.env.PATH ?? "", HOME: folder, DOCKER_CONFIG: folder, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-    });
-  }
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.on("error", reject).on("close", resolve);
-  });
-  return { code, text };
 }

@@ -18,6 +18,7 @@ export const CLI_CODES = {
   name_not_recordable: 1,
   command_not_found: 2,
   layout_not_publishable: 1,
+  too_much_attached: 1,
   unknown_project: 1,
   unknown_key: 2,
   nothing_to_change: 2,

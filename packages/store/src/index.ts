@@ -84,9 +84,10 @@ export {
   withTransaction,
 } from "./pool.ts";
 export {
-  insertReferrer,
   insertReferrerList,
+  insertReferrers,
   isReferrerBlob,
+  type NewReferrer,
   readReferrer,
   readReferrerList,
   readReferrers,

@@ -38,19 +38,29 @@ export async function readReferrer(
   return rows[0]?.manifest;
 }
 
-/** Stores the manifest of an item of evidence. One that is there already stays. */
-export async function insertReferrer(
+/** The manifest of an item of evidence, to be stored. */
+export type NewReferrer = Pick<StoredReferrer, "evidence" | "manifest">;
+
+/** Stores manifests of an artifact's evidence. Those that are there already stay. */
+export async function insertReferrers(
   database: Queryable,
   domainId: number,
   subject: Digest,
-  evidence: Sha256Hex,
-  manifest: Uint8Array,
+  referrers: readonly NewReferrer[],
 ): Promise<void> {
   await database.query({
-    name: "insert-referrer",
+    name: "insert-referrers",
     text: `INSERT INTO referrer (domain_id, sha256, subject, evidence_sha256, manifest)
-           VALUES ($1, encode(sha256($4), 'hex'), $2, $3, $4) ON CONFLICT DO NOTHING`,
-    values: [domainId, subject, evidence, asBuffer(manifest)],
+           SELECT $1::integer, encode(sha256(manifest), 'hex'), $2::text, evidence, manifest
+           FROM unnest($3::text[], $4::bytea[]) AS made (evidence, manifest)
+           ORDER BY evidence
+           ON CONFLICT DO NOTHING`,
+    values: [
+      domainId,
+      subject,
+      referrers.map(({ evidence }) => evidence),
+      referrers.map(({ manifest }) => asBuffer(manifest)),
+    ],
   });
 }
 
