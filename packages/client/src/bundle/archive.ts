@@ -101,7 +101,7 @@ const FREE_OF_RATIO = 1024 * 1024;
 
 /** One gzip member without optional fields and without anything after it (RFC 1952), decompressed within the limits. */
 function decompress(bytes: Uint8Array): Buffer {
-  const { fileBytes, contentBytes, ratio } = BUNDLE_LIMITS;
+  const { fileBytes, decompressedBytes, ratio } = BUNDLE_LIMITS;
   if (bytes.length > fileBytes) {
     throw new ClientError(
       "bundle_too_large",
@@ -115,7 +115,7 @@ function decompress(bytes: Uint8Array): Buffer {
       "A bundle is a tar that was compressed with gzip, with a header of ten bytes.",
     );
   }
-  const most = Math.min(contentBytes + FREE_OF_RATIO, Math.max(FREE_OF_RATIO, bytes.length * ratio));
+  const most = Math.min(decompressedBytes, Math.max(FREE_OF_RATIO, bytes.length * ratio));
   const { content, read } = inflate(bytes.subarray(GZIP_HEADER, end), most);
   const trailer = Buffer.from(bytes.buffer, bytes.byteOffset + end, GZIP_TRAILER);
   if (
