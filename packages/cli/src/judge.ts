@@ -53,18 +53,20 @@ export interface Inquiry {
   readonly file: InspectedFile | undefined;
   readonly time: Date;
   readonly parameters: ReadonlyMap<string, string>;
+  /** Also look at what the artifact rests on where nobody demands it. */
+  readonly explore?: boolean;
 }
 
 /** The verdict, by the project that was named or by the one that the record claims. Throws ClientError, `usage`. */
 export async function judge(options: JudgeOptions, inquiry: Inquiry): Promise<Verdict> {
-  const { root, place, digest, file, parameters } = inquiry;
+  const { root, place, digest, file, parameters, explore = false } = inquiry;
   const project =
     options.project === undefined ? await claimedProject(inquiry) : asProjectName(options.project);
   if (typeof project !== "string") return project;
   const client = new Client({ root, ...place });
   const { time } = inquiry;
   return verifyWithInspections(
-    (inspect) => client.verify({ digest, project, parameters, time, inspect }),
+    (inspect) => client.verify({ digest, project, parameters, time, inspect, explore }),
     file,
     options,
   );

@@ -2,18 +2,15 @@ import type { Graph } from "./layout-graph.ts";
 import { placeGraph } from "./layout-placement.ts";
 import { BOX_WIDTH, boxOf, drawBox } from "./svg-box.ts";
 import { drawLines } from "./svg-lines.ts";
+import { SVG_STYLE } from "./svg-style.ts";
 import { drawLabel, round } from "./svg-text.ts";
 
 const MARGIN = 24;
 
-const STYLE = `
+const STYLE = `${SVG_STYLE}
     .box { fill: #f6f8fa; stroke: #57606a; }
     .last { fill: #ddf4e4; stroke: #1a7f37; }
     .inspection { fill: #fff8e6; stroke: #9a6700; stroke-dasharray: 5 4; }
-    .title { font: bold 15px system-ui, sans-serif; fill: #1f2328; }
-    .small { font: 12px system-ui, sans-serif; fill: #57606a; }
-    .code { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1f2328; }
-    .bad { fill: #cf222e; }
     .label { fill: #ffffff; stroke: #d0d7de; }
     .line { fill: none; stroke: #57606a; stroke-width: 1.5; marker-end: url(#tip); }
     .up { stroke-dasharray: 5 4; }`;

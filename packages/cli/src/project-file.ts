@@ -37,18 +37,18 @@ function* fetchTarget(
   return answer instanceof Uint8Array ? answer : undefined;
 }
 
-/** The next version of a project's metadata with one file put in, everything else as it is; without signatures. */
+/** The next version of a project's metadata with files put in, everything else as it is; without signatures. */
 export async function nextProject(
   at: TrustedDomain,
   project: string,
-  file: NamedFile,
+  files: readonly NamedFile[],
   expires: string,
 ): Promise<Uint8Array> {
   const current = (await at.project(project))?.signed;
   const payload = targetsPayload({
     version: (current?.version ?? 0) + 1,
     expires: parseExpiry(expires, at.time),
-    targets: withFile(current?.targets ?? new Map(), file),
+    targets: files.reduce(withFile, current?.targets ?? new Map<string, TargetFile>()),
   });
   return assemble(payload, []);
 }

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { type Digest, EncodingError, parseDigest } from "@stemma/encoding";
 import {
+  type ContentStore,
   checkArtifact,
   type Document,
   folderStore,
@@ -22,6 +23,8 @@ export interface Subject {
   readonly size: number | undefined;
   readonly mediaType: string | undefined;
   readonly artifactType: string | undefined;
+  /** Where an image was found: the place that has its configuration, too. */
+  readonly store?: ContentStore;
 }
 
 export type SubjectOptions = PlaceOptions;
@@ -43,7 +46,8 @@ export async function findSubject(what: string, options: SubjectOptions): Promis
     if (!(await isImageLayout(what))) {
       throw new CliError("usage", `${what} is a folder, but no OCI image layout.`);
     }
-    return { kind: "image-layout", ...partsOf(await checkArtifact(folderStore(what))) };
+    const store = folderStore(what);
+    return { kind: "image-layout", ...partsOf(await checkArtifact(store)), store };
   }
   progress(`Hashing ${what}…`);
   const { sha256, size } = await hashAndSize(what);
@@ -88,6 +92,7 @@ async function pullSubject(text: string, options: SubjectOptions): Promise<Subje
   return {
     kind: "registry",
     ...partsOf(await checkArtifact(store, reference.digest ?? reference.tag)),
+    store,
   };
 }
 

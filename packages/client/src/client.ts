@@ -1,7 +1,13 @@
 import { sha256 } from "@stemma/crypto";
 import type { Digest, Sha256Hex } from "@stemma/encoding";
 import type { Inspector } from "@stemma/in-toto";
-import { type Verdict, type VerifyRequest, verifyArtifact, verifyFromRoot } from "@stemma/lineage";
+import {
+  restsElsewhere,
+  type Verdict,
+  type VerifyRequest,
+  verifyArtifact,
+  verifyFromRoot,
+} from "@stemma/lineage";
 import { refresh, TrustedMetadata } from "@stemma/tuf";
 import { bundleSource } from "./bundle/bundle-source.ts";
 import type { Bundle } from "./bundle/document.ts";
@@ -18,6 +24,8 @@ export interface Question {
   readonly time?: Date;
   /** Carries out the inspections of layouts, without which they deny. */
   readonly inspect?: Inspector;
+  /** Also look at what the artifact rests on where nobody demands anything of it. Changes no decision. */
+  readonly explore?: boolean;
 }
 
 /** What a client is made of. */
@@ -53,7 +61,7 @@ export class Client {
    * time or an inspector of its own is answered from scratch, and its answer is not kept.
    */
   async verify(question: Question): Promise<Verdict> {
-    if (question.time !== undefined || question.inspect !== undefined) {
+    if (question.time !== undefined || question.inspect !== undefined || question.explore === true) {
       return this.verifyAt(question, question.time ?? new Date());
     }
     const now = Date.now();
@@ -68,7 +76,9 @@ export class Client {
       trusted === undefined
         ? await this.verifyAt(question, new Date(now))
         : await drive(verifyArtifact(trusted, this.rootDigest, request(question)), source, cache);
-    const until = Date.parse(verdict.freshness.validUntil ?? "");
+    // The cache is emptied when this domain's metadata changes; what changes in another domain is not heard of here.
+    const heard = restsElsewhere(verdict) ? now + (this.options.maxAge ?? 60_000) : Number.POSITIVE_INFINITY;
+    const until = Math.min(heard, Date.parse(verdict.freshness.validUntil ?? ""));
     // NaN compares as "not later", so a verdict without an expiry is not kept.
     if (trusted !== undefined && until > now && this.verdicts.size < VERDICTS_KEPT) {
       this.verdicts.set(key, { verdict, until });
@@ -112,12 +122,13 @@ export function verifyBundle(
 }
 
 function request(question: Question): VerifyRequest {
-  const { digest, project, parameters, inspect } = question;
+  const { digest, project, parameters, inspect, explore } = question;
   return {
     digest,
     project,
     ...(parameters === undefined ? {} : { parameters }),
     ...(inspect === undefined ? {} : { inspect }),
+    ...(explore === undefined ? {} : { explore }),
   };
 }
 

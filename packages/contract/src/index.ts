@@ -20,6 +20,7 @@ export type {
   CeremonyAnswer,
   CeremonySignatures,
   ChangeAnswer,
+  DescendantsAnswer,
   DomainAnswer,
   DomainUpload,
   HistoryAnswer,

@@ -71,3 +71,11 @@ export interface Problem {
   readonly code: string;
   readonly message: string;
 }
+
+/** Whether a verdict rests on another trust domain than the one that it was reached in. */
+export function restsElsewhere({ pinnedRoot, ancestry }: Verdict): boolean {
+  const { relatives = [], bases = [], dependencies = [] } = ancestry ?? {};
+  return [...relatives, ...bases, ...dependencies].some(
+    ({ verdict }) => verdict !== undefined && (verdict.pinnedRoot !== pinnedRoot || restsElsewhere(verdict)),
+  );
+}

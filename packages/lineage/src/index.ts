@@ -7,6 +7,7 @@ export type {
   Problem,
   RelativeTrace,
 } from "./ancestry.ts";
+export { restsElsewhere } from "./ancestry.ts";
 export { annotatedBase, namedDigests, reachableContents } from "./content-reach.ts";
 export type { LineageCode } from "./error.ts";
 export { LINEAGE_CODES, LineageError } from "./error.ts";

@@ -34,6 +34,9 @@ export interface ContentStore extends BlobReader {
   /** The place as people know it, for messages. It never holds a secret. */
   readonly place: string;
 
+  /** Whether it takes one blob at a time, in the order in which they come. */
+  readonly sequential: boolean;
+
   /**
    * A manifest or an index by digest or tag; undefined when it is not there. Throws `bad_manifest`, and
    * `manifest_digest_mismatch` when the bytes are others than those of the digest.

@@ -113,7 +113,7 @@ async function moveBlobs(
   report();
   // The largest first: what is left at the end is short.
   const queue = [...blobs].sort((a, b) => b.size - a.size);
-  await inParallel(queue, parallel, async (blob) => {
+  await inParallel(queue, destination.sequential ? 1 : parallel, async (blob) => {
     let passed = 0;
     const counted = counting(source, (bytes) => {
       passed += bytes;

@@ -14,12 +14,16 @@ const NOT_FOUND = /credentials not found|no credentials|not found in native keyc
  * input, JSON on its standard output. It is found on the PATH and started without a shell. What it prints is never
  * repeated, for it may be the secret. Throws `credentials_unreadable`.
  */
-export async function askHelper(name: string, server: string): Promise<Credential | undefined> {
+export async function askHelper(
+  name: string,
+  server: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<Credential | undefined> {
   if (!NAME.test(name)) {
     throw new OciError("credentials_unreadable", "The Docker configuration names a credential helper oddly.");
   }
   const program = `docker-credential-${name}`;
-  const { code, output } = await run(program, server);
+  const { code, output } = await run(program, server, environment);
   if (code !== 0) {
     if (NOT_FOUND.test(output.toString("utf8"))) return undefined;
     throw unreadable(program, `it ended with ${code}`);
@@ -38,25 +42,37 @@ export async function askHelper(name: string, server: string): Promise<Credentia
   }
 }
 
-function run(program: string, input: string): Promise<{ code: number; output: Buffer }> {
+function run(
+  program: string,
+  input: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ code: number; output: Buffer }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, ["get"], {
       stdio: ["pipe", "pipe", "ignore"],
+      env,
       shell: false,
-      timeout: DEADLINE_MS,
-      killSignal: "SIGKILL",
     });
+    const stop = () => {
+      child.kill("SIGKILL");
+      // A program of its own that it started may hold the other end.
+      child.stdout.destroy();
+    };
+    // Node's own timeout goes on for a program that could not be started, and holds the process for as long.
+    const timer = setTimeout(stop, DEADLINE_MS);
     const pieces: Buffer[] = [];
     let size = 0;
     child.once("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
       reject(unreadable(program, error.code === "ENOENT" ? "it is not on the PATH" : "it cannot be started"));
     });
     child.stdout.on("data", (piece: Buffer) => {
       size += piece.length;
-      if (size > MAX_OUTPUT) child.kill("SIGKILL");
+      if (size > MAX_OUTPUT) stop();
       else pieces.push(piece);
     });
     child.once("close", (code) => {
+      clearTimeout(timer);
       if (code === null) reject(unreadable(program, "it took too long, or said too much"));
       else resolve({ code, output: Buffer.concat(pieces) });
     });

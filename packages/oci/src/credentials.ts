@@ -36,7 +36,8 @@ export function dockerCredentials(environment: NodeJS.ProcessEnv = process.env):
   return async (host, repository) => {
     for (const file of files) {
       const config = await readConfig(file);
-      const found = config === undefined ? undefined : await lookUp(config, host, repository, file);
+      const found =
+        config === undefined ? undefined : await lookUp(config, { host, repository, file, environment });
       if (found !== undefined) return found;
     }
     return undefined;
@@ -55,26 +56,31 @@ async function readConfig(file: string): Promise<JsonObject | undefined> {
   }
 }
 
+interface Inquiry {
+  readonly host: string;
+  readonly repository: string;
+  readonly file: string;
+  readonly environment: NodeJS.ProcessEnv;
+}
+
 async function lookUp(
   config: JsonObject,
-  host: string,
-  repository: string,
-  file: string,
+  { host, repository, file, environment }: Inquiry,
 ): Promise<Credential | undefined> {
   const isHub = DOCKER_HUB_HOSTS.has(host);
+  const server = isHub ? DOCKER_HUB : host;
   const names = isHub ? [DOCKER_HUB, ...DOCKER_HUB_HOSTS] : [host];
   try {
     const helpers = config.get("credHelpers");
     if (helpers !== undefined && helpers !== null) {
       for (const name of names) {
         const helper = asObject(helpers, "credHelpers").get(name);
-        if (helper !== undefined)
-          return askHelper(asString(helper, "credHelpers"), isHub ? DOCKER_HUB : host);
+        if (helper !== undefined) return askHelper(asString(helper, "credHelpers"), server, environment);
       }
     }
     const store = config.get("credsStore");
     if (store !== undefined && store !== "") {
-      const found = await askHelper(asString(store, "credsStore"), isHub ? DOCKER_HUB : host);
+      const found = await askHelper(asString(store, "credsStore"), server, environment);
       if (found !== undefined) return found;
     }
     return inFile(config, names, repository);

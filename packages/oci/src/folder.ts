@@ -18,6 +18,7 @@ export function folderStore(folder: string): ContentStore {
 }
 
 class Folder implements LayoutFiles {
+  readonly sequential = false;
   private readonly folder: string;
 
   constructor(folder: string) {

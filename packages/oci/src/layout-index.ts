@@ -74,7 +74,7 @@ export class LayoutIndex {
   with(document: Document, tag: string | undefined): LayoutIndex {
     const isSame = ({ descriptor }: LayoutEntry) =>
       descriptor.digest === document.digest && (tag === undefined || tagOf(descriptor) === undefined);
-    if (tag === undefined && this.entries.some(isSame)) return this;
+    if (tag === undefined ? this.entries.some(isSame) : this.find(tag) === document.digest) return this;
     const described = describeDocument(document);
     const descriptor =
       tag === undefined

@@ -10,6 +10,7 @@ import { blobsOf, documentOf, readAtMost, readManifestBytes, verified } from "./
 /** The files of an image layout, wherever they lie. Paths are those of the specification, with `/`. */
 export interface LayoutFiles {
   readonly place: string;
+  readonly sequential: boolean;
   /** The size of a file in bytes; undefined when there is none. */
   size(path: string): Promise<number | undefined>;
   /** The content of a file that is there. */
@@ -47,6 +48,10 @@ export class LayoutStore implements ContentStore {
 
   get place(): string {
     return this.files.place;
+  }
+
+  get sequential(): boolean {
+    return this.files.sequential;
   }
 
   async onlyName(): Promise<string> {
@@ -170,7 +175,9 @@ export class LayoutStore implements ContentStore {
     this.changes = this.changes
       .catch(() => undefined)
       .then(async () => {
-        const index = make(await this.index());
+        const before = await this.index();
+        const index = make(before);
+        if (index === before) return;
         await this.files.writeIndex(index.write(), OCI_LAYOUT);
         this.loaded = Promise.resolve(index);
         this.subjects = undefined;

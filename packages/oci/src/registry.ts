@@ -19,6 +19,7 @@ export function registryStore(
 }
 
 class RegistryStore implements ContentStore {
+  readonly sequential = false;
   private readonly transport: Transport;
   /** Changes of the tags that list referrers, one after the other: each reads before it writes. */
   private lists: Promise<void> = Promise.resolve();

@@ -22,6 +22,7 @@ interface Contents {
 }
 
 class Tarball implements LayoutFiles {
+  readonly sequential = true;
   private readonly file: string;
   private contents: Promise<Contents | undefined> | undefined;
   private part: Promise<Contents> | undefined;
@@ -77,47 +78,45 @@ class Tarball implements LayoutFiles {
     if (this.part === undefined && this.index.length === 0) return;
     await this.writing;
     this.part ??= this.openPart();
+    const part = await this.part;
     const old = await this.old();
     for (const [path, entry] of old?.entries ?? []) {
-      const part = await this.part;
       if (!path.startsWith("blobs/") || part.entries.has(path)) continue;
       await this.append(path, entry.size, this.read(path));
     }
-    for (const [path, bytes] of this.index) {
-      await this.append(
-        path,
-        bytes.length,
-        (async function* () {
-          yield bytes;
-        })(),
-      );
-    }
-    const { path, end } = await this.part;
-    await withFile(path, "r+", async (file) => {
-      await file.write(Buffer.alloc(2 * BLOCK), 0, 2 * BLOCK, end);
+    const names = ["oci-layout", "index.json"];
+    const unchanged = this.index.length === 0 ? names.filter((name) => old?.entries.has(name)) : [];
+    for (const path of unchanged) await this.append(path, (await this.size(path)) ?? 0, this.read(path));
+    for (const [path, bytes] of this.index) await this.append(path, bytes.length, once(bytes));
+    await withFile(part.path, "r+", async (file) => {
+      await file.write(Buffer.alloc(2 * BLOCK), 0, 2 * BLOCK, part.end);
       await file.sync();
     });
-    await rename(path, this.file);
+    await rename(part.path, this.file);
     this.part = undefined;
     this.contents = undefined;
     this.index = [];
   }
 
-  /** An entry counts from when it is whole; whatever there was of it before is written over. */
+  /** An entry counts from when it is whole. One that was there and is broken is written over, so no name stands twice. */
   private async append(path: string, size: number, content: AsyncIterable<Uint8Array>): Promise<void> {
     this.part ??= this.openPart();
     const part = await this.part;
-    const offset = part.end + BLOCK;
+    const broken = part.entries.get(path);
+    const isSame = broken?.size === size;
+    const offset = isSame ? broken.offset : part.end + BLOCK;
     await withFile(part.path, "r+", async (file) => {
-      // Cut off, so that nothing of an entry that came to nothing is ever taken for one.
-      await file.truncate(part.end);
-      const header = tarHeader(path, size);
-      await file.write(header, 0, BLOCK, part.end);
+      if (!isSame) {
+        // Cut off first, so that nothing of an entry that came to nothing is ever taken for one.
+        await file.truncate(part.end);
+        await file.write(tarHeader(path, size), 0, BLOCK, part.end);
+      }
       let at = offset;
       for await (const chunk of content) {
         await file.write(chunk, 0, chunk.length, at);
         at += chunk.length;
       }
+      if (isSame) return;
       const padding = (BLOCK - (size % BLOCK)) % BLOCK;
       await file.write(Buffer.alloc(padding), 0, padding, at);
       part.end = at + padding;
@@ -127,7 +126,7 @@ class Tarball implements LayoutFiles {
 
   private async openPart(): Promise<Contents> {
     const path = `${this.file}.part`;
-    const flags = (await sizeOf(path)) === undefined ? "wx+" : "r+";
+    const flags = (await sizeOf(path)) === undefined ? "wx+" : "r";
     return withFile(path, flags, async (file) => {
       const { entries, end } = await readTar(file, `tarball:${path}`);
       // The index comes last; one that was written before the run broke off is written again.
@@ -138,6 +137,9 @@ class Tarball implements LayoutFiles {
   }
 
   private async find(path: string): Promise<{ entry: TarEntry; from: string } | undefined> {
+    if (this.part === undefined && (await sizeOf(`${this.file}.part`)) !== undefined) {
+      this.part ??= this.openPart();
+    }
     const part = await this.part;
     const old = await this.old();
     for (const contents of [part, old]) {
@@ -157,6 +159,10 @@ class Tarball implements LayoutFiles {
     })();
     return this.contents;
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 async function withFile<T>(path: string, flags: string, work: (file: FileHandle) => Promise<T>): Promise<T> {

@@ -50,7 +50,7 @@ async function publishLayout(options: PublishOptions, text: string, file: string
     const more = errors.length > 1 ? ` And ${errors.length - 1} more: stemma layout lint ${file}.` : "";
     throw new CliError("layout_not_publishable", `${first.message} (${first.code})${more}`);
   }
-  const draft = await nextProject(at, project, { path: layoutPath(project), bytes }, options.expires);
+  const draft = await nextProject(at, project, [{ path: layoutPath(project), bytes }], options.expires);
   const outcome = await signAndOpen(
     options,
     project,

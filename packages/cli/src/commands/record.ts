@@ -5,7 +5,8 @@ import { parseReference, referenceText } from "@stemma/oci";
 import { type Command, InvalidArgumentError } from "commander";
 import { callServer, type DomainOptions, domainOf } from "../api.ts";
 import { throwIfRefused } from "../ceremony.ts";
-import { act, leaf, withDomain } from "../command.ts";
+import { act, collect, leaf, withDomain } from "../command.ts";
+import { recordContents } from "../contents.ts";
 import { CliError } from "../error.ts";
 import { readInput } from "../files.ts";
 import { openRegistry, type PlaceOptions } from "../open-place.ts";
@@ -35,6 +36,11 @@ export function addRecordCommand(program: Command): void {
       "--from-registry <image>",
       "record what is attached to HOST/REPOSITORY:TAG or @DIGEST already, and to each image of an index: what functionaries signed is taken, the rest is listed",
     )
+    .option(
+      "--base <image>",
+      "image that it is built upon, at oci:HOST/REPOSITORY:TAG or in an image layout: kept so that its layers can be compared; several times for several",
+      collect,
+    )
     .option("--plain-http", "without TLS, from a registry on this machine")
     .option("--media-type <type>", "media type (default: of the image, or by the file's name)")
     .option("--size <bytes>", "length of the artifact, for a bare digest", asSize)
@@ -46,6 +52,7 @@ export function addRecordCommand(program: Command): void {
 interface RecordOptions extends DomainOptions, PlaceOptions {
   readonly project: string;
   readonly evidence?: readonly string[];
+  readonly base?: readonly string[];
   readonly fromRegistry?: string;
   readonly mediaType?: string;
   readonly size?: number;
@@ -91,26 +98,44 @@ async function recordArtifact(
   const project = asProjectName(options.project);
   const subject = await findSubject(what, options);
   const evidence = await Promise.all(files.map((path) => readInput(path, LIMITS.evidenceBytes)));
+  const contents = await recordContents(subject, evidence, await findBases(options));
   const { body: change, status } = await callServer<ChangeAnswer>(options, "recordArtifact", {
     params: { domain, digest: subject.digest },
     query: { wait: options.wait ? "published" : undefined },
-    body: { descriptor: descriptorOf(options, subject), project, evidence: evidence.map(encodeBase64) },
+    body: {
+      descriptor: descriptorOf(options, subject),
+      project,
+      evidence: evidence.map(encodeBase64),
+      ...(contents.length === 0 ? {} : { contents: contents.map(encodeBase64) }),
+    },
   });
   throwIfRefused(change);
   const snapshot = change.versions?.snapshot;
   return {
-    document: { ...change, digest: subject.digest, project, evidence: evidence.length },
+    document: {
+      ...change,
+      digest: subject.digest,
+      project,
+      evidence: evidence.length,
+      contents: contents.length,
+    },
     lines: [
       [
         styled("good", status === 200 ? "On record already" : "Recorded"),
         ` ${subject.digest}${pending(change)}`,
       ],
-      `  project ${project}, ${plural(evidence.length, "item")} of evidence`,
+      `  project ${project}, ${plural(evidence.length, "item")} of evidence${contents.length === 0 ? "" : `, ${plural(contents.length, "manifest")} and configurations`}`,
       ...(snapshot === undefined ? [] : [`  in snapshot version ${snapshot}`]),
       ...warningLines(change),
       `Verify it: stemma verify ${subject.digest} --domain ${domain} --project ${project} --root <root.json>`,
     ],
   };
+}
+
+async function findBases(options: RecordOptions): Promise<readonly Subject[]> {
+  const bases: Subject[] = [];
+  for (const what of options.base ?? []) bases.push(await findSubject(what, options));
+  return bases;
 }
 
 /** What the artifact is. A file or an image says it itself, and what is said beside must agree. */

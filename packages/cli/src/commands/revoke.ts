@@ -44,7 +44,7 @@ async function revokeArtifact(options: RevokeOptions, text: string): Promise<Out
   const since = `${at.time.toISOString().slice(0, 19)}Z`;
   revoked.set(digest, { digest, reason: options.reason, since });
   const bytes = writeRevocations([...revoked.values()]);
-  const draft = await nextProject(at, project, { path, bytes }, options.expires);
+  const draft = await nextProject(at, project, [{ path, bytes }], options.expires);
   return signAndOpen(options, project, draft, [bytes], `Published: ${digest} is revoked.`);
 }
 

@@ -44,7 +44,7 @@ async function publishTrustedRoot(options: PublishOptions, file: string): Promis
   }
   const project = asProjectName(options.project);
   const named = { path: trustedRootPath(project), bytes };
-  const draft = await nextProject(at, project, named, options.expires ?? "28d");
+  const draft = await nextProject(at, project, [named], options.expires ?? "28d");
   const done = `Published: keyless signatures of ${project} are verified with ${file}.`;
   return signAndOpen(options, project, draft, [bytes], done);
 }

@@ -3,6 +3,7 @@ import { type Digest, encodeBase64 } from "@stemma/encoding";
 import { type ContentStore, OciError, readWholeBlob } from "@stemma/oci";
 import { callServer, type DomainOptions, domainOf } from "../api.ts";
 import { throwIfRefused } from "../ceremony.ts";
+import { contentsOf } from "../contents.ts";
 import { ServerProblem } from "../error.ts";
 import { progress } from "../output.ts";
 import type { Found, RegistryEvidence, Subject } from "./find.ts";
@@ -54,6 +55,12 @@ export async function offerEvidence(
   const digests = evidence.subjects.map(({ document }) => document.digest);
   const rows: Row[] = [];
   const sent = new Set<string>();
+  const known = new Map<Digest, Promise<readonly Uint8Array[]>>();
+  const contentsFor = (digest: Digest): Promise<readonly Uint8Array[]> => {
+    const before = known.get(digest) ?? contentsOf(store, digest).then((contents) => [...contents.values()]);
+    known.set(digest, before);
+    return before;
+  };
   const offer = async (item: Offer) => {
     for (const subject of evidence.subjects) {
       const { digest } = subject.document;
@@ -61,7 +68,7 @@ export async function offerEvidence(
       // The same piece is often attached in several ways.
       if (!item.about.includes(digest) || sent.has(key)) continue;
       sent.add(key);
-      rows.push(await send(item, subject, options));
+      rows.push(await send(item, subject, await contentsFor(digest), options));
     }
   };
   const links: Found[] = [];
@@ -107,6 +114,7 @@ function setAside(found: Found, judged: Rejected): Row {
 async function send(
   { found, bytes, predicateType }: Offer,
   { document }: Subject,
+  contents: readonly Uint8Array[],
   options: OfferOptions,
 ): Promise<Row> {
   const { digest, mediaType, artifactType } = document;
@@ -123,6 +131,7 @@ async function send(
         },
         project: options.project,
         evidence: [encodeBase64(bytes)],
+        contents: contents.map(encodeBase64),
       },
     });
     throwIfRefused(change);

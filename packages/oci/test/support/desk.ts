@@ -13,6 +13,7 @@ import { MemoryRegistry, type MemoryRegistryOptions } from "../../../../test/sup
 /** Places for one test, all gone after it. */
 export class Desk {
   readonly folder: string;
+  private places = 0;
   private readonly registries: MemoryRegistry[] = [];
 
   private constructor(folder: string) {
@@ -35,7 +36,8 @@ export class Desk {
 
   /** Every kind of place, empty. */
   async place(kind: PlaceKind): Promise<ContentStore> {
-    const name = `${kind.replaceAll(" ", "-")}-${this.registries.length}`;
+    this.places += 1;
+    const name = `place-${this.places}`;
     switch (kind) {
       case "a folder":
         return folderStore(this.path(name));
