@@ -410,6 +410,25 @@ describe("with the referrers API", () => {
     });
   });
 
+  test("bases that name bases without end are followed for as long as a record may hold them", async () => {
+    let made = makeArtifact({ config: [EMPTY_CONFIG, "{}"], layers: [] });
+    for (let depth = 0; depth < 400; depth += 1) {
+      const { digest, mediaType, bytes } = made.document;
+      registry.manifests.set(`team/app@${digest}`, { mediaType, bytes });
+      const annotations = new Map([["org.opencontainers.image.base.digest", digest]]);
+      made = makeArtifact({ config: [EMPTY_CONFIG, "{}"], layers: [], annotations });
+    }
+    await put(store, made, { tag: "1.0" });
+    const { document } = made;
+    await put(
+      store,
+      makeReferrer(document, DSSE_ENVELOPE, text(await statement(scanner, SCANNED, document))),
+    );
+    registry.asked.length = 0;
+    expect(said(await run(0), document)).toEqual(["recorded: dsse, referrer"]);
+    expect(registry.asked.length).toBeLessThan(300);
+  });
+
   test("a project that is not there is one refusal and not one for each item", async () => {
     const [{ document }] = images;
     await store.writeDocument(document, { tag: "1.0" });

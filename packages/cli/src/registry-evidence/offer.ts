@@ -3,7 +3,7 @@ import { type Digest, encodeBase64 } from "@stemma/encoding";
 import { type ContentStore, OciError, readWholeBlob } from "@stemma/oci";
 import { callServer, type DomainOptions, domainOf } from "../api.ts";
 import { throwIfRefused } from "../ceremony.ts";
-import { contentsOf } from "../contents.ts";
+import { contentsOf, contentsWith } from "../contents.ts";
 import { ServerProblem } from "../error.ts";
 import { progress } from "../output.ts";
 import type { Found, RegistryEvidence, Subject } from "./find.ts";
@@ -55,12 +55,7 @@ export async function offerEvidence(
   const digests = evidence.subjects.map(({ document }) => document.digest);
   const rows: Row[] = [];
   const sent = new Set<string>();
-  const known = new Map<Digest, Promise<readonly Uint8Array[]>>();
-  const contentsFor = (digest: Digest): Promise<readonly Uint8Array[]> => {
-    const before = known.get(digest) ?? contentsOf(store, digest).then((contents) => [...contents.values()]);
-    known.set(digest, before);
-    return before;
-  };
+  const known = new Map<Digest, ReadonlyMap<Digest, Uint8Array>>();
   const offer = async (item: Offer) => {
     for (const subject of evidence.subjects) {
       const { digest } = subject.document;
@@ -68,7 +63,9 @@ export async function offerEvidence(
       // The same piece is often attached in several ways.
       if (!item.about.includes(digest) || sent.has(key)) continue;
       sent.add(key);
-      rows.push(await send(item, subject, await contentsFor(digest), options));
+      const contents = known.get(digest) ?? (await contentsOf(store, digest));
+      known.set(digest, contents);
+      rows.push(await send(item, subject, contentsWith(digest, contents, item.bytes), options));
     }
   };
   const links: Found[] = [];
