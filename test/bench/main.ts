@@ -10,6 +10,7 @@ import { codecFigures } from "./codec.ts";
 import { httpFigures } from "./http.ts";
 import { inTotoFigures } from "./in-toto.ts";
 import { keylessFigures } from "./keyless.ts";
+import { lineageFigures } from "./lineage.ts";
 import { publishFigures } from "./publish.ts";
 import { type Figure, table } from "./report.ts";
 import { verdictFigures } from "./verdict.ts";
@@ -19,14 +20,16 @@ const groups: Record<string, () => Promise<Figure[]>> = {
   verdict: verdictFigures,
   keyless: keylessFigures,
   "in-toto": inTotoFigures,
-  publish: () =>
-    onService(async (service, domain) => {
-      const running = await readRunning(service.dataDirectory);
-      if (running?.databaseUrl === undefined) throw new Error("The service has not announced its database.");
-      return publishFigures(domain, running.databaseUrl);
-    }),
+  publish: () => onService(async (service, domain) => publishFigures(domain, await databaseOf(service))),
+  lineage: () => onService(async (service) => lineageFigures(await databaseOf(service))),
   http: () => onService((_service, domain) => httpFigures(domain)),
 };
+
+async function databaseOf({ dataDirectory }: RunningService): Promise<string> {
+  const { databaseUrl } = (await readRunning(dataDirectory)) ?? {};
+  if (databaseUrl === undefined) throw new Error("The service has not announced its database.");
+  return databaseUrl;
+}
 
 /** Runs a measurement against `npm start` as it is, with a trust domain of 64 bins. */
 async function onService(

@@ -22,7 +22,7 @@ export class Contents {
   #size = 0;
 
   /** Asks for what a record lists. Throws `lineage_limit` before it asks for too much. */
-  *fetch(record: ArtifactRecord): Generator<Effect, void, EffectAnswer> {
+  *gather(record: ArtifactRecord): Generator<Effect, void, EffectAnswer> {
     if (this.#fetched.has(record.digest)) return;
     this.#fetched.add(record.digest);
     const wanted = (record.contents ?? []).filter(({ sha256 }) => !this.has(parseDigest(`sha256:${sha256}`)));

@@ -132,7 +132,7 @@ export class Inquiry {
       yield* this.own(word, record);
       return;
     }
-    yield* walk.contents.fetch(record);
+    yield* walk.contents.gather(record);
     const own = function* (this: Inquiry): Work<Found> {
       const before = this.reasons.length;
       yield* this.own(word, record);

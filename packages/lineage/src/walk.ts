@@ -116,7 +116,7 @@ export class Walk {
       const found = yield* inDomain(place.domain, findTarget(place.trusted, recordPath(digest)));
       if (found === undefined) return undefined;
       const record = readRecord(digest, found.target);
-      yield* inDomain(place.domain, this.contents.fetch(record));
+      yield* inDomain(place.domain, this.contents.gather(record));
       return record;
     } catch (error) {
       if (!(error instanceof StemmaError)) throw error;

@@ -8,6 +8,7 @@ import {
   moveLineageCursor,
   noteFacts,
   type PublishedRecord,
+  readHead,
   readLineageCursor,
   readPublishedRecords,
   withTransaction,
@@ -100,13 +101,14 @@ export class Indexer {
 
   /** Follows a few records; false when nothing is left to do. */
   async #followSome(domain: Domain): Promise<boolean> {
-    const { pool } = this.#context;
+    const { pool, domains } = this.#context;
+    const head = await readHead(pool, domain.id);
+    if (head === undefined || head.epoch === 0) return false;
     const cursor = await readLineageCursor(pool, domain.id);
-    const published = await this.#published(domain);
-    if (published === undefined) return false;
-    const records = await readPublishedRecords(pool, domain.id, cursor, published.head.epoch, BATCH);
+    const records = await readPublishedRecords(pool, domain.id, cursor, head.epoch, BATCH);
     const last = records.at(-1);
     if (last === undefined) return false;
+    const published = await domains.published(domain.name);
     const verdicts: Verdict[] = [];
     for (const asked of distinct(records)) {
       const verdict = await this.#verdict(published, asked);
@@ -124,15 +126,6 @@ export class Indexer {
       await moveLineageCursor(client, domain.id, last);
     });
     return true;
-  }
-
-  async #published(domain: Domain): Promise<Published | undefined> {
-    try {
-      return await this.#context.domains.published(domain.name);
-    } catch (error) {
-      if (error instanceof StemmaError && error.code === "domain_not_published") return undefined;
-      throw error;
-    }
   }
 
   /** Undefined when it cannot be told, such as while another trust domain is not to be had: asking for its lineage tries again. */
