@@ -131,6 +131,12 @@ export class LiveDomain {
     return signLink(link, [this.functionary], format);
   }
 
+  /** A layout by which the functionary of `build` has that step done by a step `compile` of somebody else. */
+  sublayout(compiler: Signer): Promise<Uint8Array> {
+    const steps = [{ name: "compile", threshold: 1, functionaries: [compiler.publicKey] }];
+    return signLayout({ expires: days(new Date(), 28), steps }, [this.functionary], "metablock");
+  }
+
   /** Records a link; with `wait`, the answer comes when clients can see it. */
   async record(item: { readonly digest: Digest; readonly link: Uint8Array }, wait = true): Promise<unknown> {
     const recorded = { digest: item.digest, mediaType: "application/octet-stream", size: 10 };
