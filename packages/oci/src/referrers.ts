@@ -2,6 +2,7 @@ import type { Digest } from "@stemma/encoding";
 import {
   type Descriptor,
   describeDocument,
+  EMPTY_CONFIG,
   IMAGE_INDEX,
   ImageError,
   readDocument,
@@ -22,20 +23,17 @@ const BUSY = new Set([408, 429, 502, 503, 504]);
 /**
  * The referrers of a digest as the registry's API lists them (distribution 1.1, "Listing Referrers"), all pages; undefined
  * when it has no such API. Only a clean 200 with an index, from the registry itself, counts as one: some registries redirect
- * these requests elsewhere, or answer with a page for people. Whatever is listed is filtered here, so a registry that does not
- * filter, or does and does not say so, makes no difference.
+ * these requests elsewhere, or answer with a page for people.
  *
  * @throws OciError too_many_referrers, registry_refused (busy, a page that fails, a page elsewhere), registry_unreachable
  */
 export async function listByApi(
   transport: Transport,
   subject: Digest,
-  artifactType: string | undefined,
 ): Promise<readonly Descriptor[] | undefined> {
-  const filter = artifactType === undefined ? "" : `?${new URLSearchParams({ artifactType })}`;
   const found: Descriptor[] = [];
   const seen = new Set<string>();
-  let at = transport.locate(`referrers/${subject}${filter}`);
+  let at = transport.locate(`referrers/${subject}`);
   for (;;) {
     seen.add(at.href);
     const request = { path: at, headers: { accept: IMAGE_INDEX } };
@@ -53,7 +51,7 @@ export async function listByApi(
     if (found.length > MAX_REFERRERS || (next !== undefined && seen.size >= MAX_PAGES)) {
       throw tooMany(transport.place, subject);
     }
-    if (next === undefined || seen.has(next.href)) return ofType(found, artifactType);
+    if (next === undefined || seen.has(next.href)) return found;
     at = next;
   }
 }
@@ -62,8 +60,14 @@ function isIndex({ headers }: Answer): boolean {
   return (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() === IMAGE_INDEX;
 }
 
+/**
+ * Those of one type. This is never left to a registry: one that filters by what it takes for the type hides what is asked
+ * for, and one that lists the config's type for all, as some do, does so here. What it lists as of no type stays, since its
+ * own document may say more.
+ */
 export function ofType(list: readonly Descriptor[], artifactType: string | undefined): readonly Descriptor[] {
-  return artifactType === undefined ? list : list.filter((entry) => entry.artifactType === artifactType);
+  if (artifactType === undefined) return list;
+  return list.filter((entry) => [artifactType, EMPTY_CONFIG, undefined].includes(entry.artifactType));
 }
 
 export function tooMany(place: string, subject: Digest): OciError {
