@@ -1,5 +1,4 @@
 import { randomFillSync } from "node:crypto";
-import { join } from "node:path";
 import { describeBytes, IMAGE_CONFIG, LAYER_TAR_GZIP, readDocument, writeManifest } from "@stemma/image";
 import { blobsOf, registryStore } from "@stemma/oci";
 import type { RealRegistry, Toolbox } from "./registries-there.ts";
@@ -15,19 +14,15 @@ const ROUNDS = 3;
 export async function measureCopies(box: Toolbox, registries: readonly RealRegistry[]): Promise<void> {
   const [to, from] = registries;
   if (to === undefined || from === undefined) return;
-  await pushLarge(from.host);
   const tools = box.copyTools().filter(({ name }) => ["stemma", "crane", "skopeo"].includes(name));
   const best = new Map<string, number>();
   for (let round = 0; round < ROUNDS; round += 1) {
+    // New content, for skopeo remembers where it has seen a blob and lets the registry lend it to itself.
+    await pushLarge(from.host, `large-${round}`);
     for (const tool of tools) {
       const began = performance.now();
-      // A home of its own: skopeo remembers where it has seen a blob.
       const target = `${to.host}/fast/${tool.name}-${round}:1.0`;
-      await box.run(
-        tool.name,
-        tool.copy(`${from.host}/large:1.0`, target),
-        join("homes", `${tool.name}-${round}`),
-      );
+      await box.run(tool.name, tool.copy(`${from.host}/large-${round}:1.0`, target));
       const seconds = (performance.now() - began) / 1000;
       best.set(tool.name, Math.min(best.get(tool.name) ?? Number.POSITIVE_INFINITY, seconds));
     }
@@ -39,8 +34,8 @@ export async function measureCopies(box: Toolbox, registries: readonly RealRegis
   }
 }
 
-async function pushLarge(host: string): Promise<void> {
-  const store = registryStore({ host, repository: "large" }, { plainHttp: true });
+async function pushLarge(host: string, repository: string): Promise<void> {
+  const store = registryStore({ host, repository }, { plainHttp: true });
   const config = new TextEncoder().encode('{"os":"linux","architecture":"amd64"}');
   const layers = [];
   for (let at = 0; at < LAYERS; at += 1) {

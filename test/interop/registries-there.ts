@@ -36,11 +36,11 @@ export class Toolbox {
   }
 
   /** Runs a program with nobody's logins and a home of its own. */
-  async run(program: string, args: readonly string[], home = "home"): Promise<string> {
-    const folder = join(this.work, home);
+  async run(program: string, args: readonly string[]): Promise<string> {
+    const folder = join(this.work, "home");
     await mkdir(folder, { recursive: true });
     const file = program === "stemma" ? process.execPath : join(this.bin, program);
-    const command = join(repositoryRoot, "packages/cli/src/main.ts");
+    const command = join(repositoryRoot, "dist/stemma.mjs");
     const { stdout } = await promisify(execFile)(
       file,
       program === "stemma" ? [command, ...args] : [...args],

@@ -55,4 +55,5 @@ for name in docker-registry skopeo; do
   printf '#!/bin/sh\nLD_LIBRARY_PATH="%s$LD_LIBRARY_PATH" exec "%s" "$@"\n' "$libraries" "$program" >"$bin/$name"
   chmod +x "$bin/$name"
 done
+(cd "$root" && npm run --silent build)
 "$root/node_modules/.bin/node" "$root/test/interop/registries.ts" "$bin" "$work"
