@@ -1,5 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { digestParts } from "@stemma/encoding";
+import { describeBytes } from "@stemma/image";
 import { folderStore, registryStore } from "@stemma/oci";
 import { makeImage, makeIndex, makeReferrer, put } from "../../../test/support/artifacts.ts";
 import { MemoryRegistry, type MemoryRegistryOptions } from "../../../test/support/registry.ts";
@@ -91,4 +93,21 @@ describe("copy", () => {
   ] as const)("is refused with %s, and ends with %i", async (code, exit, args) => {
     expect(await desk.json([...args], exit)).toHaveProperty("error.code", code);
   });
+});
+
+test("an index in a folder or a tarball is asked about by its tag, after every byte of it was checked", async () => {
+  await desk.json(["key", "new", "a.pem", "--no-passphrase"]);
+  await writeFile(desk.path("result.json"), '{"result":"PASSED","configuration":[]}');
+  await desk.json(["copy", "release", "tarball:release.tar:1.0"]);
+  const rest = ["--type", "test-result", "--predicate", "result.json", "--key", "a.pem", "-o", "out.json"];
+  for (const what of ["release", "layout:release:1.0", "tarball:release.tar:1.0"]) {
+    const attested = await desk.json(["attest", what, ...rest]);
+    expect(JSON.stringify(attested)).toContain(index.digest.slice("sha256:".length));
+  }
+  const { algorithm, hex } = digestParts(describeBytes("", images[1].blobs[1] as Uint8Array).digest);
+  await writeFile(desk.path("release", "blobs", algorithm, hex), "files for somebody else");
+  expect(await desk.json(["attest", "layout:release:1.0", ...rest], 1)).toHaveProperty(
+    "error.code",
+    "blob_digest_mismatch",
+  );
 });

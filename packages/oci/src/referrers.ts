@@ -36,10 +36,9 @@ export async function listByApi(
   let at = transport.locate(`referrers/${subject}`);
   for (;;) {
     seen.add(at.href);
-    const request = { path: at, headers: { accept: IMAGE_INDEX } };
-    const { answer, bytes } = await transport.fetch(request, async (given) =>
-      isIndex(given) ? readManifestBytes(given.body) : undefined,
-    );
+    const asked = await ask(transport, at, seen.size === 1);
+    if (asked === undefined) return undefined;
+    const { answer, bytes } = asked;
     if (BUSY.has(answer.status)) throw await transport.refusal(answer, "the request for referrers");
     if (bytes === undefined) {
       if (seen.size > 1) throw await transport.refusal(answer, "the request for a further page of referrers");
@@ -53,6 +52,24 @@ export async function listByApi(
     }
     if (next === undefined || seen.has(next.href)) return found;
     at = next;
+  }
+}
+
+/** A registry may refuse everybody what it does not know. Whoever really lacks a login is told so when the tag is read. */
+async function ask(
+  transport: Transport,
+  path: URL,
+  mayBeUnknown: boolean,
+): Promise<{ readonly answer: Answer; readonly bytes: Uint8Array | undefined } | undefined> {
+  const request = { path, headers: { accept: IMAGE_INDEX } };
+  try {
+    return await transport.fetch(request, async (answer) =>
+      isIndex(answer) ? readManifestBytes(answer.body) : undefined,
+    );
+  } catch (error) {
+    const refused = error instanceof OciError && error.code === "registry_login_refused";
+    if (refused && mayBeUnknown) return undefined;
+    throw error;
   }
 }
 

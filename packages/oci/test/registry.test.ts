@@ -308,6 +308,9 @@ describe("lists of referrers", () => {
     ],
     ["a manifest's type", (response) => response.writeHead(200, { "content-type": "a/b" }).end("{}")],
     ["400", (response) => response.writeHead(400).end()],
+    ["401", (response) => response.writeHead(401, { "www-authenticate": "Basic" }).end()],
+    ["403", (response) => response.writeHead(403).end()],
+    ["500", (response) => response.writeHead(500).end()],
   ])("are read from the tag when the registry answers %s", async (_name, answer) => {
     const store = repository(registry);
     await put(store, image, { tag: "1.0" });
