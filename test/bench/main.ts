@@ -6,6 +6,7 @@ import { cpus } from "node:os";
 import { readRunning } from "@stemma/store";
 import { LiveDomain } from "../support/live-domain.ts";
 import { type RunningService, startService } from "../support/service.ts";
+import { bundleFigures } from "./bundle.ts";
 import { codecFigures } from "./codec.ts";
 import { httpFigures } from "./http.ts";
 import { inTotoFigures } from "./in-toto.ts";
@@ -18,6 +19,7 @@ import { verdictFigures } from "./verdict.ts";
 const groups: Record<string, () => Promise<Figure[]>> = {
   codec: codecFigures,
   verdict: verdictFigures,
+  bundle: bundleFigures,
   keyless: keylessFigures,
   "in-toto": inTotoFigures,
   publish: () => onService(async (service, domain) => publishFigures(domain, await databaseOf(service))),

@@ -3,7 +3,7 @@ export interface Figure {
   readonly group: string;
   readonly name: string;
   readonly value: number;
-  readonly unit: "ms" | "/s";
+  readonly unit: "ms" | "/s" | "KiB";
   /** The machine's own limit, or a peer doing the same. `undefined` value: it did not finish in its time. */
   readonly reference: { readonly name: string; readonly value: number | undefined };
   /** What we want, in words, and whether this run has it. */
@@ -36,6 +36,7 @@ export function table(figures: readonly Figure[]): string {
 
 function show(value: number, unit: Figure["unit"]): string {
   if (unit === "/s") return `${Math.round(value).toLocaleString("en")}/s`;
+  if (unit === "KiB") return `${value.toFixed(1)} KiB`;
   return `${value >= 100 ? Math.round(value) : value.toPrecision(3)} ms`;
 }
 

@@ -11,10 +11,13 @@ import {
   type Source,
   staticSource,
 } from "@stemma/client";
+import { isLoopbackHost } from "@stemma/oci";
 import { type Command, Option } from "commander";
 import { collect } from "./command.ts";
 import { CliError } from "./error.ts";
 import { readInput, unreadable } from "./files.ts";
+import { registrySource, repositoryOf } from "./oci-mirror.ts";
+import { openRegistry, type PlaceOptions } from "./open-place.ts";
 import { cacheFor, serverSource, type TrustOptions } from "./trust.ts";
 
 /** Where metadata and evidence come from, when not from a server. */
@@ -38,7 +41,7 @@ export function withSources(command: Command): Command {
       new Option(
         "--source <source>",
         "take metadata and evidence from here; several times for several, of which the freshest that verifies wins. " +
-          "One of: server (the service of --server and --domain), URL#DOMAIN (another service), the URL of a mirror, a folder, a bundle",
+          "One of: server (the service of --server and --domain), URL#DOMAIN (another service), the URL of a mirror, oci:HOST/REPOSITORY, a folder, a bundle",
       ).argParser(collect),
     )
     .option("--bundle <file>", "take them from a bundle alone")
@@ -55,7 +58,7 @@ export function withSources(command: Command): Command {
  * between several. Throws `usage`, `file_unreadable`, `bad_bundle`.
  */
 export async function sourceOf(
-  options: TrustOptions & SourceOptions,
+  options: TrustOptions & SourceOptions & PlaceOptions,
   root: Uint8Array,
   time: () => Date,
 ): Promise<Place> {
@@ -76,9 +79,10 @@ export async function sourceOf(
 }
 
 /** One source by its words. Throws `usage`, `file_unreadable`, `bad_bundle`. */
-async function openSource(text: string, options: TrustOptions): Promise<Source> {
+async function openSource(text: string, options: TrustOptions & PlaceOptions): Promise<Source> {
   if (text === "server") return serverSource(options);
   if (/^https?:\/\//.test(text)) return webSource(text);
+  if (text.startsWith("oci:")) return repositorySource(text, options);
   const found = await stat(text).catch((error: unknown) => {
     throw unreadable(text, error);
   });
@@ -96,12 +100,20 @@ function webSource(text: string): Source {
   }
 }
 
+/** A mirror in a registry. `--plain-http` is meant for those that are on this machine. */
+function repositorySource(text: string, { plainHttp = false }: PlaceOptions): Source {
+  const reference = repositoryOf(text);
+  return registrySource(openRegistry(reference, { plainHttp: plainHttp && isLoopbackHost(reference.host) }));
+}
+
 async function bundleAt(path: string): Promise<Source> {
   return asyncSource(bundleSource(readBundle(await readInput(path, BUNDLE_LIMITS.fileBytes))));
 }
 
 /** What `--foreign` names, by the name or the pinned root of the domain. */
-async function foreignSources(options: TrustOptions & SourceOptions): Promise<ReadonlyMap<string, Source>> {
+async function foreignSources(
+  options: TrustOptions & SourceOptions & PlaceOptions,
+): Promise<ReadonlyMap<string, Source>> {
   const named = readPairs("--foreign", options.foreign ?? []);
   const opened = [...named].map(async ([name, text]) => [name, await openSource(text, options)] as const);
   return new Map(await Promise.all(opened));

@@ -10,6 +10,7 @@ import { addKeyCommands } from "./commands/key.ts";
 import { addLayoutCommands } from "./commands/layout.ts";
 import { addLineageCommand } from "./commands/lineage.ts";
 import { addLineagePolicyCommands } from "./commands/lineage-policy.ts";
+import { addMirrorCommand } from "./commands/mirror.ts";
 import { addProjectCommands } from "./commands/project.ts";
 import { addRecordCommand } from "./commands/record.ts";
 import { addRevokeCommand } from "./commands/revoke.ts";
@@ -44,6 +45,7 @@ export function buildProgram(): Command {
   addLineageCommand(program);
   addDescendantsCommands(program);
   addCopyCommands(program);
+  addMirrorCommand(program);
   addShowCommand(program);
   addHistoryCommand(program);
   addRevokeCommand(program);

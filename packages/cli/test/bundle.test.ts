@@ -1,11 +1,22 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { readBundle } from "@stemma/client";
+import {
+  asyncSource,
+  folderDestination,
+  mirrorDomain,
+  packBundle,
+  readBundle,
+  writeBundleFile,
+} from "@stemma/client";
 import { sha256 } from "@stemma/crypto";
-import { utf8 } from "@stemma/encoding";
+import { parseDigest, utf8 } from "@stemma/encoding";
 import type { Verdict } from "@stemma/lineage";
+import { registryStore } from "@stemma/oci";
+import { makeImage, put } from "../../../test/support/artifacts.ts";
 import { bundleFile } from "../../../test/support/bundle.ts";
 import { DomainFixture, days } from "../../../test/support/domain.ts";
+import { testImage } from "../../../test/support/images.ts";
+import { MemoryRegistry } from "../../../test/support/registry.ts";
 import { StaticServer } from "../../../test/support/static-server.ts";
 import { Desk } from "./support/command-line.ts";
 
@@ -215,6 +226,147 @@ describe("bundle create", () => {
   }, 30_000);
 });
 
+describe("a bundle of an image whose base is of another trust domain", () => {
+  const base = testImage(["base 1", "base 2"]);
+  const image = testImage(["base 1", "base 2", "app"], {
+    annotations: { "org.opencontainers.image.base.digest": base.digest },
+  });
+  let upstream: DomainFixture;
+
+  const mirrorOf = (of: DomainFixture, ...place: string[]) =>
+    mirrorDomain({
+      root: of.root,
+      source: asyncSource(of.source),
+      destination: folderDestination(desk.path(...place)),
+      time: of.now,
+    });
+
+  beforeEach(async () => {
+    upstream = await DomainFixture.create();
+    for (const [into, { digest, manifest, config }] of [
+      [upstream, base],
+      [domain, image],
+    ] as const) {
+      await into.record(digest, manifest.length, await into.links(digest), { contents: [manifest, config] });
+    }
+    await upstream.publish();
+    await domain.pinDomain("upstream", upstream.root);
+    await domain.demand({ bases: { grade: "proven", from: [{ domain: "upstream", project: "app" }] } });
+    await domain.publish();
+    await mirrorOf(domain, "origin");
+    await mirrorOf(upstream, "upstream");
+  });
+
+  const create = (...more: string[]) =>
+    desk.json<{ documents: number }>([
+      ...["bundle", "create", image.digest, "-o", "image.bundle", "--project", "app"],
+      ...["--directory", "origin", ...ROOT, ...at(), ...more],
+    ]);
+  const verify = (file: string, expected = 0) =>
+    desk.json<Verified>(["bundle", "verify", file, image.digest, ...ROOT, ...at()], expected);
+
+  test("holds both, and verifies without either", async () => {
+    expect(await create("--foreign", "upstream=upstream")).toMatchObject({ decision: "allow" });
+    expect((await verify("image.bundle")).verdict).toMatchObject({
+      decision: "allow",
+      ancestry: { bases: [{ digest: base.digest, grade: "proven", origin: { domain: "upstream" } }] },
+    });
+    await desk.json(["bundle", "extract", "image.bundle", "--to", "mirror"]);
+    expect(await readdir(desk.path("mirror", "foreign"))).toEqual([sha256(upstream.root)]);
+    await desk.json(["verify", image.digest, "--directory", "mirror", ...ROOT, ...at()]);
+    const again = [
+      "bundle",
+      "create",
+      image.digest,
+      "-o",
+      "again.bundle",
+      "--directory",
+      "mirror",
+      ...ROOT,
+      ...at(),
+    ];
+    await desk.json(again);
+    expect(await readFile(desk.path("again.bundle"))).toEqual(await readFile(desk.path("image.bundle")));
+  }, 60_000);
+
+  test("denies where the other domain's documents were left out, or are under another's name", async () => {
+    await create("--foreign", `${sha256(upstream.root)}=upstream`);
+    const bundle = readBundle(await readFile(desk.path("image.bundle")));
+    const subject = bundle.subject;
+    const hints = { project: "app", time: domain.now };
+    const changed = {
+      without: bundle.documents.filter((document) => document.domain === undefined),
+      elsewhere: bundle.documents.map((document) => ({
+        ...document,
+        domain: document.domain === undefined ? undefined : sha256(domain.root),
+      })),
+    };
+    for (const [name, documents] of Object.entries(changed)) {
+      await writeFile(desk.path(name), await writeBundleFile(packBundle(subject, documents, hints)));
+      expect((await verify(name, 1)).verdict).toMatchObject({ decision: "deny" });
+    }
+  }, 60_000);
+
+  test("is not made where the other domain is out of reach; a mirror may hold it in its own folder", async () => {
+    const failed = [
+      "bundle",
+      "create",
+      image.digest,
+      "-o",
+      "x",
+      "--source",
+      "http://127.0.0.1:9#example",
+      ...ROOT,
+      ...at(),
+    ];
+    expect(await desk.json(failed, 3)).toHaveProperty("error.code", "source_unreachable");
+    await mirrorOf(upstream, "origin", "foreign", sha256(upstream.root));
+    expect(await create()).toMatchObject({ decision: "allow" });
+    const server = await StaticServer.start(desk.path("origin"));
+    try {
+      const web = ["verify", image.digest, "--source", server.url, "--cache", "web", ...ROOT, ...at()];
+      expect(await desk.json(web)).toMatchObject({ decision: "allow" });
+      // A cache of the other domain lies beside that of the first.
+      expect((await readdir(desk.path("web"))).sort()).toEqual(
+        [sha256(domain.root), sha256(upstream.root)].sort(),
+      );
+      const both = ["verify", image.digest, "--source", server.url, "--source", "origin", ...ROOT, ...at()];
+      expect(await desk.json(both)).toMatchObject({ decision: "allow" });
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
+});
+
+test("a bundle takes along what stemma lineage shows and nobody demands, when it is asked to", async () => {
+  const base = testImage(["base"]);
+  const image = testImage(["base", "app"], {
+    annotations: { "org.opencontainers.image.base.digest": base.digest },
+  });
+  for (const { digest, manifest, config } of [base, image]) {
+    await domain.record(digest, manifest.length, await domain.links(digest), {
+      contents: [manifest, config],
+    });
+  }
+  await domain.publish();
+  const source = asyncSource(domain.source);
+  const destination = folderDestination(desk.path("origin"));
+  await mirrorDomain({ root: domain.root, source, destination, time: domain.now });
+  const create = (file: string, ...more: string[]) =>
+    desk.json<{ documents: number }>([
+      ...["bundle", "create", image.digest, "-o", file, "--directory", "origin", ...ROOT, ...at(), ...more],
+    ]);
+  const basesIn = async (file: string) => {
+    const drawn = ["lineage", image.digest, "--bundle", file, "--project", "app", ...ROOT, ...at()];
+    return (await desk.json<Verdict>(drawn)).ancestry?.bases.map(({ grade }) => grade);
+  };
+  const plain = await create("plain.bundle");
+  const whole = await create("whole.bundle", "--lineage");
+  expect(whole.documents).toBeGreaterThan(plain.documents);
+  expect(await basesIn("whole.bundle")).toEqual(["proven"]);
+  expect(await basesIn("plain.bundle")).not.toEqual(["proven"]);
+}, 60_000);
+
 describe("several sources", () => {
   test("an older one, a broken one and one out of reach do no harm to the freshest", async () => {
     await desk.json(["bundle", "extract", "app.bundle", "--to", "old"]);
@@ -247,4 +399,106 @@ describe("several sources", () => {
       );
     }
   }, 30_000);
+});
+
+describe("beside an image in a registry", () => {
+  let registry: MemoryRegistry;
+  beforeEach(async () => {
+    registry = await MemoryRegistry.start({ referrers: true });
+  });
+  afterEach(() => registry.stop());
+
+  const repository = (host = registry.host) => `oci:${host}/team/app`;
+  const attach = (file: string, expected = 0) =>
+    desk.json<{ bundle: string; subject: string; blobs: { written: number; there: number } }>(
+      ["bundle", "attach", file, repository(), "--plain-http"],
+      expected,
+    );
+
+  /** Puts an image there, and its digest on record. */
+  async function recordImage(): Promise<string> {
+    const image = makeImage("amd64");
+    await put(registryStore({ host: registry.host, repository: "team/app" }, { plainHttp: true }), image, {
+      tag: "1.0",
+    });
+    const { digest, bytes } = image.document;
+    await domain.record(digest, bytes.length, await domain.links(digest));
+    await domain.publish();
+    await writeFile(desk.path("image.bundle"), await bundleFile(domain, digest));
+    return digest;
+  }
+
+  test("is attached, found by the image's tag, verified, extracted, and copied along", async () => {
+    const digest = await recordImage();
+    const attached = await attach("image.bundle");
+    expect(attached).toMatchObject({
+      subject: digest,
+      bundle: readBundle(await readFile(desk.path("image.bundle"))).manifest.digest,
+    });
+    expect((await attach("image.bundle")).blobs).toMatchObject({ written: 0 });
+    const plain = ["--plain-http"];
+    const found = await desk.json<Verified>([
+      "bundle",
+      "verify",
+      `${repository()}:1.0`,
+      digest,
+      ...ROOT,
+      ...at(),
+      ...plain,
+    ]);
+    expect(found.verdict).toMatchObject({ decision: "allow", digest });
+    const byDigest = `${repository()}@${attached.bundle}`;
+    expect(
+      (await desk.json<Verified>(["bundle", "verify", byDigest, ...ROOT, ...at(), ...plain])).verdict.digest,
+    ).toBe(digest);
+    await desk.json(["bundle", "extract", byDigest, "--to", "mirror", ...plain]);
+    await desk.json(["verify", digest, "--directory", "mirror", ...ROOT, ...at()]);
+
+    // A registry without the referrers API, reached by copying: the bundle is one of the things that belong to the image.
+    const other = await MemoryRegistry.start();
+    try {
+      await desk.json(["copy", `${repository()}:1.0`, `${repository(other.host)}:1.0`, ...plain]);
+      const moved = await desk.json<Verified>([
+        ...["bundle", "verify", `${repository(other.host)}:1.0`, digest, ...ROOT, ...at(), ...plain],
+      ]);
+      expect(moved.verdict).toEqual(found.verdict);
+    } finally {
+      await other.stop();
+    }
+  }, 60_000);
+
+  test("the newest of several is taken, and shared documents are stored once", async () => {
+    const digest = await recordImage();
+    await attach("image.bundle");
+    Object.assign(domain, { now: new Date(domain.now.getTime() + 60_000) });
+    await domain.publish();
+    await writeFile(desk.path("newer.bundle"), await bundleFile(domain, parseDigest(digest)));
+    const newer = await attach("newer.bundle");
+    expect(newer.blobs.there).toBeGreaterThan(5);
+    const found = await desk.json<Verified>([
+      ...["bundle", "verify", `${repository()}:1.0`, ...ROOT, ...at(), "--plain-http"],
+    ]);
+    expect(found.bundle.digest).toBe(newer.bundle);
+  }, 60_000);
+
+  test("is missing, or was changed: no verdict", async () => {
+    const digest = await recordImage();
+    const verify = ["bundle", "verify", `${repository()}:1.0`, digest, ...ROOT, ...at(), "--plain-http"];
+    expect(await desk.json(verify, 3)).toHaveProperty("error.code", "bundle_missing");
+    const { bundle } = await attach("image.bundle");
+    const name = `sha256:${domain.records.get(parseDigest(digest))?.evidence[0]?.sha256}`;
+    registry.blobs.set(name, utf8("other bytes"));
+    expect(await desk.json(verify, 1)).toHaveProperty("error.code", "blob_digest_mismatch");
+    registry.manifests.set(`team/app@${bundle}`, {
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      bytes: utf8("{}"),
+    });
+    expect(
+      await desk.json(["bundle", "verify", `${repository()}@${bundle}`, ...ROOT, "--plain-http"], 1),
+    ).toHaveProperty("error.code", "manifest_digest_mismatch");
+    expect(await desk.json(["bundle", "attach", "image.bundle", `${repository()}:1.0`], 2)).toHaveProperty(
+      "error.code",
+      "usage",
+    );
+  }, 60_000);
 });

@@ -9,6 +9,7 @@ export const CLIENT_CODES = [
   "domain_unreachable",
   "bad_bundle",
   "bundle_too_large",
+  "bundle_missing",
   "roots_do_not_lead_here",
   "mirror_incomplete",
   "mirror_unwritable",

@@ -1,7 +1,7 @@
 export { readBundle, writeBundleFile } from "./bundle/archive.ts";
 export { asyncSource, bundleSource } from "./bundle/bundle-source.ts";
 export type { Bundle, BundleDocument, OpenBundle } from "./bundle/document.ts";
-export { blobsOf, openBundle, readBundleManifest } from "./bundle/document.ts";
+export { bundleBlobs, openBundle, readBundleManifest } from "./bundle/document.ts";
 export {
   BUNDLE_ARTIFACT_TYPE,
   BUNDLE_LIMITS,

@@ -49,15 +49,6 @@ function counting(inner: Source): Source & { asked: string[] } {
   };
 }
 
-/** Moves everything that the fixture signs to the present, for clients that read the clock. */
-async function atPresent(): Promise<void> {
-  Object.assign(domain, { now: new Date() });
-  await domain.signRoot();
-  await domain.signTargets();
-  await domain.setLayout(domain.layout());
-  await domain.publish();
-}
-
 describe("the same verdict from every source", () => {
   test("memory, directory and bundle", async () => {
     const bundled = verifyBundle(domain.root, domain.bundle, { ...question(), time: domain.now });
@@ -90,7 +81,7 @@ describe("the same verdict from every source", () => {
 
 describe("a client", () => {
   test("reaches a verdict once, and again when the metadata changed", async () => {
-    await atPresent();
+    await domain.moveToPresent();
     const source = counting(asyncSource(domain.source));
     const client = new Client({ root: domain.root, source, maxAge: 0 });
     expect((await client.verify(question())).decision).toBe("allow");
@@ -109,7 +100,7 @@ describe("a client", () => {
   });
 
   test("does not mix up questions (N-52)", async () => {
-    await atPresent();
+    await domain.moveToPresent();
     const client = new Client({ root: domain.root, source: asyncSource(domain.source) });
     expect((await client.verify(question())).decision).toBe("allow");
     expect((await client.verify({ ...question(), project: "other" })).decision).toBe("deny");
@@ -119,7 +110,7 @@ describe("a client", () => {
   });
 
   test("says that it cannot tell, instead of deny or allow, and does not remember it", async () => {
-    await atPresent();
+    await domain.moveToPresent();
     const inner = asyncSource(domain.source);
     let down = true;
     const source: Source = {

@@ -398,6 +398,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Bundle too large",
     "Bundles have limits, which docs/bundle.md lists; verify from a server or a mirror.",
   ),
+  bundle_missing: kind(404, "No bundle there", "Attach one: stemma bundle attach."),
   roots_do_not_lead_here: kind(
     422,
     "Another chain of roots",

@@ -59,6 +59,9 @@ export interface ContentStore extends BlobReader {
     options?: { readonly artifactType?: string },
   ): Promise<readonly Descriptor[]>;
 
+  /** The size of a blob in bytes, as the place says; undefined when it is not there. For those who know only its digest. */
+  findBlobSize(digest: Digest): Promise<number | undefined>;
+
   /** Writes a blob unless it is there. Throws also what the reader throws. */
   writeBlob(blob: BlobName, from: BlobReader): Promise<BlobOutcome>;
 

@@ -89,6 +89,10 @@ export class LayoutStore implements ContentStore {
     yield* verified(this.files.read(path), blob, this.place);
   }
 
+  findBlobSize(digest: Digest): Promise<number | undefined> {
+    return this.files.size(blobPath(digest));
+  }
+
   async listReferrers(
     subject: Digest,
     { artifactType }: { readonly artifactType?: string } = {},

@@ -59,6 +59,20 @@ class RegistryStore implements ContentStore {
     return verified(download(this.transport, blob), blob, this.place);
   }
 
+  async findBlobSize(digest: Digest): Promise<number | undefined> {
+    const answer = await this.transport.send({ method: "HEAD", path: `blobs/${digest}`, follow: true });
+    const size = answer.headers["content-length"];
+    if (answer.status === 404) {
+      discard(answer);
+      return undefined;
+    }
+    if (answer.status !== 200 || size === undefined || !/^\d{1,15}$/.test(size)) {
+      throw await this.transport.refusal(answer, `the request for the size of the blob ${digest}`);
+    }
+    discard(answer);
+    return Number(size);
+  }
+
   async listReferrers(
     subject: Digest,
     { artifactType }: { readonly artifactType?: string } = {},

@@ -37,6 +37,7 @@ describe.each(PLACE_KINDS)("%s", (kind) => {
     if (document.kind !== "manifest") throw new Error("an image is a manifest");
     expect((await readAll(store.readBlob(document.config))).toString()).toContain("amd64");
     expect((await checkArtifact(store, "1.0")).digest).toBe(document.digest);
+    expect(await store.findBlobSize(document.config.digest)).toBe(document.config.size);
     expect(await store.hasDocument(document.digest)).toBe(true);
   });
 
@@ -46,6 +47,7 @@ describe.each(PLACE_KINDS)("%s", (kind) => {
     expect(await store.findDocument("2.0")).toBeUndefined();
     expect(await store.findDocument(absent)).toBeUndefined();
     expect(await store.hasDocument(absent)).toBe(false);
+    expect(await store.findBlobSize(absent)).toBeUndefined();
     expect(await store.listReferrers(absent)).toEqual([]);
     await expect(readAll(store.readBlob({ digest: absent, size: 1 }))).rejects.toThrow(
       refused("blob_missing"),

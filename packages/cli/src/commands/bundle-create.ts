@@ -28,6 +28,7 @@ export function addBundleCreateCommand(group: Command): void {
   )
     .requiredOption("-o, --output <file>", "where the bundle is written")
     .option("--project <project>", "project that must stand for it (default: the one that its record claims)")
+    .option("--lineage", "take along what stemma lineage shows, too, beyond what the verdict needs")
     .option("--at <time>", "as of this moment instead of now")
     .option("--param <name=value>", "parameter of the layout; several times for several", collect)
     .option("--plain-http", "pull without TLS, from a registry on this machine");
@@ -37,6 +38,7 @@ export function addBundleCreateCommand(group: Command): void {
 interface CreateOptions extends TrustOptions, SubjectOptions, SourceOptions {
   readonly output: string;
   readonly project?: string;
+  readonly lineage?: boolean;
   readonly at?: string;
   readonly param?: readonly string[];
 }
@@ -57,6 +59,7 @@ async function createBundle(options: CreateOptions, what: string): Promise<Outco
   const verdict = await client.verify({ digest, project, parameters, time });
   const { record } = verdict;
   if (record === undefined) return refused(verdict);
+  if (options.lineage === true) await client.verify({ digest, project, parameters, time, explore: true });
   const roots = await rootsUpTo(root, source);
   if (roots === undefined) {
     note([

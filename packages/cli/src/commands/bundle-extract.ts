@@ -7,6 +7,7 @@ import { openBundleAt } from "../bundle-place.ts";
 import { claimsOf } from "../bundle-standing.ts";
 import { act, leaf } from "../command.ts";
 import { CliError } from "../error.ts";
+import type { PlaceOptions } from "../open-place.ts";
 import { type Outcome, styled } from "../output.ts";
 import { plural } from "../text.ts";
 
@@ -15,17 +16,20 @@ export function addBundleExtractCommand(group: Command): void {
   const extract = leaf(
     group,
     "extract <bundle>",
-    "Write the documents of a bundle into a folder, as a mirror that stemma verify --directory takes",
-  ).requiredOption("--to <folder>", "a folder that is empty or not there yet");
+    "Write the documents of a bundle, a file or oci:HOST/REPOSITORY:TAG, into a folder, as a mirror that stemma verify --directory takes",
+  )
+    .requiredOption("--to <folder>", "a folder that is empty or not there yet")
+    .option("--plain-http", "without TLS, from a registry on this machine");
   act(extract, extractBundle);
 }
 
-interface ExtractOptions {
+interface ExtractOptions extends PlaceOptions {
   readonly to: string;
 }
 
-async function extractBundle({ to }: ExtractOptions, place: string): Promise<Outcome> {
-  const { bundle } = await openBundleAt(place);
+async function extractBundle(options: ExtractOptions, place: string): Promise<Outcome> {
+  const { to } = options;
+  const bundle = await openBundleAt(place, options);
   await createEmpty(to);
   for (const document of bundle.documents) {
     const path = join(to, pathOf(document));

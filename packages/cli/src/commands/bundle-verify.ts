@@ -20,7 +20,7 @@ export function addBundleVerifyCommand(group: Command): void {
       leaf(
         group,
         "verify <bundle> [what]",
-        "Verify a bundle with no network, about a digest, a file, an OCI image layout, or what the bundle names",
+        "Verify a bundle, a file (no network) or oci:HOST/REPOSITORY:TAG, about a digest, a file, an image, or what the bundle names",
       ),
     ),
   );
@@ -37,7 +37,7 @@ async function verifyBundleCommand(
   const root = await pinnedRoot(options);
   const time = momentOf(options);
   const parameters = readParameters(options.param ?? []);
-  const { bundle } = await openBundleAt(place);
+  const bundle = await openBundleAt(place, options);
   const subject = what === undefined ? undefined : await findSubject(what, options);
   const digest = subject?.digest ?? bundle.subject.digest;
   const file = subject?.kind === "file" && what !== undefined ? { path: what, digest } : undefined;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addBundleAttachCommand } from "./bundle-attach.ts";
 import { addBundleCreateCommand } from "./bundle-create.ts";
 import { addBundleExtractCommand } from "./bundle-extract.ts";
 import { addBundleVerifyCommand } from "./bundle-verify.ts";
@@ -10,5 +11,6 @@ export function addBundleCommands(program: Command): void {
     .description("Take all that a verdict needs along, in a file or in a registry");
   addBundleCreateCommand(group);
   addBundleVerifyCommand(group);
+  addBundleAttachCommand(group);
   addBundleExtractCommand(group);
 }

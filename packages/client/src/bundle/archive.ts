@@ -8,17 +8,18 @@
 import { promisify } from "node:util";
 import { crc32, gzip, inflateRawSync } from "node:zlib";
 import { sha256 } from "@stemma/crypto";
-import { EncodingError, equalBytes, jsonObject, type Sha256Hex, utf8, writeJson } from "@stemma/encoding";
+import { EncodingError, equalBytes, type Sha256Hex, utf8 } from "@stemma/encoding";
 import {
   type Descriptor,
-  IMAGE_INDEX,
+  describeBytes,
   IMAGE_MANIFEST,
   ImageError,
   MAX_MANIFEST_BYTES,
   readDocument,
+  writeIndex,
 } from "@stemma/image";
 import { ClientError } from "../error.ts";
-import { blobsOf, type OpenBundle, openBundle, readBundleManifest } from "./document.ts";
+import { bundleBlobs, type OpenBundle, openBundle, readBundleManifest } from "./document.ts";
 import { BUNDLE_ARTIFACT_TYPE, BUNDLE_LIMITS } from "./format.ts";
 import type { PackedBundle } from "./pack.ts";
 import { TAR_BLOCK, tarHeader, tarPadding, tarSize, writeTar } from "./tar.ts";
@@ -31,24 +32,14 @@ const TAG = "org.opencontainers.image.ref.name";
 /** Writes a bundle as one file. The same bundle gives the same content, and the same file where the compressor is the same. */
 export async function writeBundleFile({ manifest, blobs }: PackedBundle): Promise<Uint8Array> {
   const digest = sha256(manifest);
-  const index = writeJson(
-    jsonObject({
-      schemaVersion: 2,
-      mediaType: IMAGE_INDEX,
-      manifests: [
-        jsonObject({
-          mediaType: IMAGE_MANIFEST,
-          digest: `sha256:${digest}`,
-          size: manifest.length,
-          annotations: jsonObject({ [TAG]: "bundle" }),
-          artifactType: BUNDLE_ARTIFACT_TYPE,
-        }),
-      ],
-    }),
-  );
+  const entry = {
+    ...describeBytes(IMAGE_MANIFEST, manifest),
+    artifactType: BUNDLE_ARTIFACT_TYPE,
+    annotations: new Map([[TAG, "bundle"]]),
+  };
   const files: [string, Uint8Array][] = [
     ["oci-layout", LAYOUT_FILE],
-    ["index.json", index],
+    ["index.json", writeIndex({ manifests: [entry] })],
     [blobPath(digest), manifest],
   ];
   for (const [name, bytes] of blobs) files.push([blobPath(name), bytes]);
@@ -80,7 +71,7 @@ export function readBundle(bytes: Uint8Array): OpenBundle {
   }
   const manifest = readBundleManifest(document);
   const blobs = new Map<string, Uint8Array>();
-  for (const { digest, size } of blobsOf(manifest)) {
+  for (const { digest, size } of bundleBlobs(manifest)) {
     blobs.set(digest.slice(7), reader.take(blobPath(digest.slice(7)), size));
   }
   reader.end();
@@ -110,7 +101,7 @@ const FREE_OF_RATIO = 1024 * 1024;
 
 /** One gzip member without optional fields and without anything after it (RFC 1952), decompressed within the limits. */
 function decompress(bytes: Uint8Array): Buffer {
-  const { fileBytes, contentBytes, ratio } = BUNDLE_LIMITS;
+  const { fileBytes, decompressedBytes, ratio } = BUNDLE_LIMITS;
   if (bytes.length > fileBytes) {
     throw new ClientError(
       "bundle_too_large",
@@ -124,7 +115,7 @@ function decompress(bytes: Uint8Array): Buffer {
       "A bundle is a tar that was compressed with gzip, with a header of ten bytes.",
     );
   }
-  const most = Math.min(contentBytes + FREE_OF_RATIO, Math.max(FREE_OF_RATIO, bytes.length * ratio));
+  const most = Math.min(decompressedBytes, Math.max(FREE_OF_RATIO, bytes.length * ratio));
   const { content, read } = inflate(bytes.subarray(GZIP_HEADER, end), most);
   const trailer = Buffer.from(bytes.buffer, bytes.byteOffset + end, GZIP_TRAILER);
   if (

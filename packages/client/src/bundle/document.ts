@@ -39,6 +39,8 @@ export interface OpenBundle extends Bundle {
   /** What it is about, as its maker says. The digest to verify comes from the caller. */
   readonly subject: Descriptor;
   readonly documents: readonly BundleDocument[];
+  /** Every blob that the manifest names, by its sha256. */
+  readonly content: ReadonlyMap<Sha256Hex, Uint8Array>;
 }
 
 const KINDS: ReadonlyMap<string, BundleDocument["kind"]> = new Map([
@@ -51,7 +53,7 @@ const EMPTY_DIGEST = `sha256:${sha256(utf8("{}"))}`;
 const SHA256 = /^[0-9a-f]{64}$/;
 
 /** The blobs that a manifest names, each once, in the order in which a file holds them. */
-export function blobsOf(manifest: Manifest): readonly Descriptor[] {
+export function bundleBlobs(manifest: Manifest): readonly Descriptor[] {
   return [...new Map([manifest.config, ...manifest.layers].map((blob) => [blob.digest, blob])).values()];
 }
 
@@ -77,7 +79,7 @@ export function readBundleManifest(bytes: Uint8Array): Manifest {
     throw new ClientError("bundle_too_large", `A bundle has at most ${BUNDLE_LIMITS.documents} documents.`);
   }
   let size = 0;
-  for (const blob of blobsOf(manifest)) {
+  for (const blob of bundleBlobs(manifest)) {
     if (digestParts(blob.digest).algorithm !== "sha256") {
       throw new ClientError("bad_bundle", "The documents of a bundle are named by sha256.");
     }
@@ -104,14 +106,14 @@ export function openBundle(
   if (subject === undefined)
     throw new ClientError("bad_bundle", "The manifest of a bundle names its subject.");
   const blobs = new Map<Sha256Hex, Uint8Array>();
-  const checked = new Map<string, Uint8Array>();
-  for (const blob of blobsOf(manifest)) checked.set(blob.digest, checkedBlob(blob, blobOf));
+  const content = new Map<Sha256Hex, Uint8Array>();
+  for (const blob of bundleBlobs(manifest)) content.set(nameOf(blob), checkedBlob(blob, blobOf));
   const metadata = new Map<string, Uint8Array>();
   const foreign = new Map<Sha256Hex, Map<string, Uint8Array>>();
   const documents: BundleDocument[] = [];
   const seen = new Set<string>();
   for (const layer of manifest.layers) {
-    const bytes = checked.get(layer.digest) as Uint8Array;
+    const bytes = content.get(nameOf(layer)) as Uint8Array;
     const document = readLayer(layer, bytes);
     const { kind, name, domain } = document;
     const identity = `${kind}\n${domain ?? ""}\n${name ?? layer.digest}`;
@@ -125,14 +127,17 @@ export function openBundle(
       if (domain !== undefined) foreign.set(domain, of);
       of.set(keyOfMetadataFile(name ?? ""), bytes);
     } else {
-      blobs.set(layer.digest.slice(7) as Sha256Hex, bytes);
+      blobs.set(nameOf(layer), bytes);
     }
   }
-  return { manifest, subject, documents, metadata, blobs, foreign };
+  return { manifest, subject, documents, content, metadata, blobs, foreign };
 }
 
+/** All digests here are of sha256: the manifest was refused otherwise. */
+const nameOf = ({ digest }: Descriptor): Sha256Hex => digestParts(digest).hex as Sha256Hex;
+
 function checkedBlob(blob: Descriptor, blobOf: (digest: Sha256Hex) => Uint8Array | undefined): Uint8Array {
-  const name = blob.digest.slice(7) as Sha256Hex;
+  const name = nameOf(blob);
   const bytes = blobOf(name);
   if (bytes === undefined) throw new ClientError("bad_bundle", `The bundle lacks the blob ${blob.digest}.`);
   if (bytes.length !== blob.size || sha256(bytes) !== name) {

@@ -26,8 +26,10 @@ export const TIME_HINT = "dev.stemma.bundle.time";
 export const BUNDLE_LIMITS = {
   /** Compressed, in a file. */
   fileBytes: 64 * 1024 * 1024,
-  /** All documents together, with what the file has around them. */
+  /** All documents together. */
   contentBytes: 128 * 1024 * 1024,
+  /** The whole of a file, with its headers, its padding and its manifest. */
+  decompressedBytes: 144 * 1024 * 1024,
   /** Compressed signed documents are a half to a tenth of their size; beyond the first MiB, more than this is a bomb. */
   ratio: 100,
   documents: 4_096,

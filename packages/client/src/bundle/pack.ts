@@ -1,14 +1,6 @@
 import { sha256 } from "@stemma/crypto";
-import {
-  compareCodePoints,
-  type Digest,
-  type JsonObject,
-  jsonObject,
-  type Sha256Hex,
-  utf8,
-  writeJson,
-} from "@stemma/encoding";
-import { EMPTY_CONFIG, IMAGE_MANIFEST } from "@stemma/image";
+import { compareCodePoints, type Digest, type Sha256Hex, utf8 } from "@stemma/encoding";
+import { describeBytes, EMPTY_CONFIG, writeManifest } from "@stemma/image";
 import { ClientError } from "../error.ts";
 import type { BundleDocument } from "./document.ts";
 import {
@@ -69,35 +61,23 @@ export function packBundle(
       `The bundle would have ${sorted.length} documents of ${size} bytes; at most ${BUNDLE_LIMITS.documents} and ${BUNDLE_LIMITS.contentBytes} are read.`,
     );
   }
-  const manifest = writeJson(
-    jsonObject({
-      schemaVersion: 2,
-      mediaType: IMAGE_MANIFEST,
-      artifactType: BUNDLE_ARTIFACT_TYPE,
-      config: descriptor(EMPTY_CONFIG, sha256(EMPTY), EMPTY.length),
-      layers: sorted.map(({ kind, name, domain, digest, bytes }) =>
-        descriptor(TYPES[kind], digest, bytes.length, { [FILE_NAME]: name, [DOMAIN_ROOT]: domain }),
-      ),
-      subject: jsonObject({ mediaType: subject.mediaType, digest: subject.digest, size: subject.size }),
-      annotations: jsonObject({ [PROJECT_HINT]: hints.project, [TIME_HINT]: hints.time.toISOString() }),
-    }),
-  );
-  return { manifest, blobs };
-}
-
-function descriptor(
-  mediaType: string,
-  digest: Sha256Hex,
-  size: number,
-  annotations: Record<string, string | undefined> = {},
-): JsonObject {
-  const given = jsonObject(annotations);
-  return jsonObject({
-    mediaType,
-    digest: `sha256:${digest}`,
-    size,
-    annotations: given.size === 0 ? undefined : given,
+  const manifest = writeManifest({
+    artifactType: BUNDLE_ARTIFACT_TYPE,
+    config: describeBytes(EMPTY_CONFIG, EMPTY),
+    layers: sorted.map(({ kind, name, domain, bytes }) => ({
+      ...describeBytes(TYPES[kind], bytes),
+      annotations: new Map([
+        ...(name === undefined ? [] : [[FILE_NAME, name] as const]),
+        ...(domain === undefined ? [] : [[DOMAIN_ROOT, domain] as const]),
+      ]),
+    })),
+    subject: { ...subject, artifactType: undefined, annotations: new Map(), platform: undefined },
+    annotations: new Map([
+      [PROJECT_HINT, hints.project],
+      [TIME_HINT, hints.time.toISOString()],
+    ]),
   });
+  return { manifest, blobs };
 }
 
 /** The domain that the bundle is of, then others by root; of each its metadata, then its target files; evidence at the end. */
