@@ -57,23 +57,29 @@ async function run(): Promise<boolean> {
     envelope: await attest(digest, "envelope.json"),
   };
   await domain.recordAll({ digest, mediaType: IMAGE_MANIFEST, size: image.length }, Object.values(evidence));
+  const alone = digestOf(utf8("an artifact that has an envelope and nothing else"));
+  await domain.recordAll({ digest: alone, mediaType: "application/octet-stream", size: 49 }, [
+    await attest(alone, "alone.json"),
+  ]);
 
   const host = new URL(service.url).host;
   const repository = `${host}/${domain.name}`;
   const listed = await referrersOf(repository, digest);
-  return runCases(casesOf({ host, repository, digest, sigstore, listed, evidence }), folder);
+  return runCases(casesOf({ host, repository, digest, alone, sigstore, listed, evidence }), folder);
 }
 
 interface Setting {
   readonly host: string;
   readonly repository: string;
   readonly digest: Digest;
+  /** Of an artifact that has a DSSE envelope and nothing else. */
+  readonly alone: Digest;
   readonly sigstore: MockSigstore;
   readonly listed: readonly Referrer[];
   readonly evidence: Readonly<Record<string, Uint8Array>>;
 }
 
-function casesOf({ host, repository, digest, sigstore, listed, evidence }: Setting): readonly Case[] {
+function casesOf({ host, repository, digest, alone, sigstore, listed, evidence }: Setting): readonly Case[] {
   const names = Object.values(evidence).map((bytes) => `sha256:${sha256(bytes)}`);
   const types = listed.map(({ artifactType }) => artifactType);
   const conformance = (passes: readonly string[], environment: Record<string, string>) => ({
@@ -100,9 +106,9 @@ function casesOf({ host, repository, digest, sigstore, listed, evidence }: Setti
   const apis = (by: string) => [`Manifest get by ${by}`, `Manifest head by ${by}`];
   const where = { COSIGN_REPOSITORY: `${repository}/signatures` };
   const offline = ["--trusted-root", file("trusted_root.json"), "--allow-http-registry"];
-  const cosign = (type: string, ...how: string[]) => [
+  const cosign = (type: string, how: readonly string[], of = digest) => [
     ...["cosign", "verify-attestation", "--type", type, ...offline, ...how],
-    `${ELSEWHERE}@${digest}`,
+    `${ELSEWHERE}@${of}`,
   ];
   const identity = [
     "--certificate-identity",
@@ -127,25 +133,37 @@ function casesOf({ host, repository, digest, sigstore, listed, evidence }: Setti
     },
     {
       name: "cosign verify-attestation finds what an identity signed",
-      command: cosign(REVIEW, ...identity),
+      command: cosign(REVIEW, identity),
       environment: where,
       says: ["The cosign claims were validated"],
     },
     {
       name: "and what a key signed",
-      command: cosign(TESTED, ...key("functionary")),
+      command: cosign(TESTED, key("functionary")),
       environment: where,
       says: ["The cosign claims were validated"],
     },
     {
       name: "and refuses it for another key",
-      command: cosign(TESTED, ...key("stranger")),
+      command: cosign(TESTED, key("stranger")),
       environment: where,
       refuses: "no matching attestations",
     },
     {
       name: "and for another identity",
-      command: cosign(REVIEW, ...identity.with(1, `${sigstore.identity}-evil`)),
+      command: cosign(REVIEW, identity.with(1, `${sigstore.identity}-evil`)),
+      environment: where,
+      refuses: "no matching attestations",
+    },
+    {
+      name: "and, as cosign before version 3 does, an envelope under its tag",
+      command: cosign(TESTED, ["--new-bundle-format=false", ...key("functionary")], alone),
+      environment: where,
+      says: ["The cosign claims were validated"],
+    },
+    {
+      name: "which it refuses for another key, too",
+      command: cosign(TESTED, ["--new-bundle-format=false", ...key("stranger")], alone),
       environment: where,
       refuses: "no matching attestations",
     },

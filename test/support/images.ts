@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { sha256 } from "@stemma/crypto";
 import { type Digest, parseDigest, utf8 } from "@stemma/encoding";
@@ -76,4 +78,20 @@ export function testIndex(entries: readonly IndexEntry[]): {
   }));
   const bytes = utf8(JSON.stringify({ schemaVersion: 2, mediaType: IMAGE_INDEX, manifests }));
   return { digest: digestOf(bytes), bytes };
+}
+
+/** Writes an image as an image layout on disk. */
+export async function writeTestImage(folder: string, image: TestImage): Promise<void> {
+  const blobs = join(folder, "blobs", "sha256");
+  await mkdir(blobs, { recursive: true });
+  for (const bytes of [image.manifest, image.config, ...image.layers]) {
+    await writeFile(join(blobs, sha256(bytes)), bytes);
+  }
+  const index = {
+    schemaVersion: 2,
+    mediaType: IMAGE_INDEX,
+    manifests: [describe(IMAGE_MANIFEST, image.manifest)],
+  };
+  await writeFile(join(folder, "index.json"), JSON.stringify(index));
+  await writeFile(join(folder, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
 }

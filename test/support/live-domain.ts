@@ -1,4 +1,4 @@
-import { readPublicKey, type Signer, sha256 } from "@stemma/crypto";
+import { readPublicKey, type Signer, sha256, signerFromPem } from "@stemma/crypto";
 import { type Digest, encodeBase64, fromPlain, utf8 } from "@stemma/encoding";
 import { type EnvelopeFormat, type StepContent, signLayout, signLink } from "@stemma/in-toto";
 import { layoutPath, projectPaths, trustedRootPath } from "@stemma/lineage";
@@ -7,6 +7,10 @@ import { artifacts, days, digestOf, newSigner } from "./domain.ts";
 import { type RunningService, stemmaJson } from "./service.ts";
 
 export interface LiveDomainOptions {
+  /** `live` unless told. */
+  readonly name?: string;
+  /** Private key (PEM) of the one who owns everything; a new one unless told. */
+  readonly ownerPem?: string;
   /** Steps of the layout beside `build`. */
   readonly steps?: readonly StepContent[];
   /** Of a Sigstore, for the project. */
@@ -22,12 +26,13 @@ export interface Recorded {
 
 /** A trust domain on a running service: one key each, a project `app` whose layout has one step. */
 export class LiveDomain {
-  readonly name = "live";
+  readonly name: string;
   readonly url: string;
   readonly root: Uint8Array;
-  private readonly functionary: Signer;
+  readonly functionary: Signer;
 
-  private constructor(url: string, root: Uint8Array, functionary: Signer) {
+  private constructor(name: string, url: string, root: Uint8Array, functionary: Signer) {
+    this.name = name;
     this.url = url;
     this.root = root;
     this.functionary = functionary;
@@ -43,7 +48,8 @@ export class LiveDomain {
       keys: { key: unknown }[];
     };
     const online = { keys: [readPublicKey(fromPlain(announced.keys[0]?.key), "key")], threshold: 1 };
-    const [owner, functionary] = [newSigner(), newSigner()];
+    const functionary = newSigner();
+    const owner = options.ownerPem === undefined ? newSigner() : signerFromPem(options.ownerPem);
     const owners = { keys: [owner.publicKey], threshold: 1 };
     const expires = days(new Date(), 80);
 
@@ -95,7 +101,7 @@ export class LiveDomain {
         ]),
       ),
     });
-    const domain = new LiveDomain(service.url, root, functionary);
+    const domain = new LiveDomain(options.name ?? "live", service.url, root, functionary);
     await domain.post(
       "/v1/domains?wait=published",
       {
@@ -123,6 +129,12 @@ export class LiveDomain {
     const products = artifacts({ artifact: digest });
     const link = { name: "build", command: ["build"], materials: new Map(), products };
     return signLink(link, [this.functionary], format);
+  }
+
+  /** A layout by which the functionary of `build` has that step done by a step `compile` of somebody else. */
+  sublayout(compiler: Signer): Promise<Uint8Array> {
+    const steps = [{ name: "compile", threshold: 1, functionaries: [compiler.publicKey] }];
+    return signLayout({ expires: days(new Date(), 28), steps }, [this.functionary], "metablock");
   }
 
   /** Records a link; with `wait`, the answer comes when clients can see it. */

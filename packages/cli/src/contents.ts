@@ -1,45 +1,50 @@
+import { LIMITS } from "@stemma/contract";
 import { sha256 } from "@stemma/crypto";
 import type { Digest } from "@stemma/encoding";
-import { type Descriptor, DOCKER_CONFIG, IMAGE_CONFIG, MAX_MANIFEST_BYTES } from "@stemma/image";
+import { DOCKER_CONFIG, IMAGE_CONFIG } from "@stemma/image";
 import { annotatedBase, imagesOf, namedDigests, reachableContents } from "@stemma/lineage";
-import type { ContentStore, Document } from "@stemma/oci";
+import { type ContentStore, readWholeBlob } from "@stemma/oci";
 import { CliError } from "./error.ts";
 import type { Subject } from "./subject.ts";
 
+/** Bytes of contents that go with one upload: with a large piece of evidence they still fit into one request. */
+const MAX_CONTENT_BYTES = 1_536 * 1024;
+
 /**
  * What lineage is followed by, out of a place that holds an image: its manifest and configuration, for an index those of every
- * image that it lists, and those of the base that an image names, where the same place has it. Checked by digest.
+ * image that it lists, and those of the base that an image names, where the same place has it. Checked by digest. No more than
+ * one record may have: bases that name bases have no end of their own, and lineage is not followed into what is left out.
  */
 export async function contentsOf(
   store: ContentStore,
   name: string,
 ): Promise<ReadonlyMap<Digest, Uint8Array>> {
   const contents = new Map<Digest, Uint8Array>();
-  const waiting: string[] = [name];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (contents.has(next as Digest)) continue;
+  let room = MAX_CONTENT_BYTES;
+  const add = (digest: Digest, bytes: Uint8Array): boolean => {
+    if (contents.size >= LIMITS.contentsPerRecord || bytes.length > room) return false;
+    contents.set(digest, bytes);
+    room -= bytes.length;
+    return true;
+  };
+  // First come, first served: the image itself goes before what it names.
+  const waiting = new Set<string>([name]);
+  for (const next of waiting) {
     const document = await store.findDocument(next);
     if (document === undefined || contents.has(document.digest)) continue;
-    contents.set(document.digest, document.bytes);
-    if (document.kind === "index") waiting.push(...imagesOf(document).map(({ digest }) => digest));
-    else await addConfig(store, document, contents);
+    if (!add(document.digest, document.bytes)) break;
+    if (document.kind === "index") for (const { digest } of imagesOf(document)) waiting.add(digest);
+    else {
+      const { mediaType, digest, size } = document.config;
+      // The configuration of what is no image says nothing of layers.
+      if ((mediaType === IMAGE_CONFIG || mediaType === DOCKER_CONFIG) && size <= room) {
+        add(digest, await readWholeBlob(store, { digest, size }, size));
+      }
+    }
     const base = annotatedBase(document);
-    if (base !== undefined) waiting.push(base);
+    if (base !== undefined) waiting.add(base);
   }
   return contents;
-}
-
-async function addConfig(
-  store: ContentStore,
-  document: Document & { readonly config: Descriptor },
-  contents: Map<Digest, Uint8Array>,
-): Promise<void> {
-  const { mediaType, digest, size } = document.config;
-  // The configuration of what is no image says nothing of layers.
-  if ((mediaType !== IMAGE_CONFIG && mediaType !== DOCKER_CONFIG) || size > MAX_MANIFEST_BYTES) return;
-  const pieces: Uint8Array[] = [];
-  for await (const piece of store.readBlob({ digest, size })) pieces.push(piece);
-  contents.set(digest, Buffer.concat(pieces));
 }
 
 /**
@@ -65,17 +70,36 @@ export async function recordContents(
       throw new CliError("usage", "--base names an image in a registry or a layout.");
     for (const [name, bytes] of await contentsOf(base.store, base.digest)) contents.set(name, bytes);
   }
-  const reached = reachableContents(
+  const taken = reachedBy(
     digest,
     contents,
     about.flatMap(({ materials }) => materials),
   );
-  const stray = bases.find((base) => !reached.has(base.digest));
+  const stray = bases.find((base) => !taken.has(base.digest));
   if (stray !== undefined) {
     throw new CliError(
       "usage",
       `Neither an annotation of the image nor the evidence names ${stray.digest}, so nobody would look for it as its base.`,
     );
   }
-  return [...contents].filter(([name]) => reached.has(name)).map(([, bytes]) => bytes);
+  return [...taken.values()];
+}
+
+/** What of some contents goes with one piece of evidence: nothing, unless it is about the image. */
+export function contentsWith(
+  digest: Digest,
+  contents: ReadonlyMap<Digest, Uint8Array>,
+  evidence: Uint8Array,
+): readonly Uint8Array[] {
+  const { products, materials } = namedDigests(sha256(evidence), evidence);
+  return products.includes(digest) ? [...reachedBy(digest, contents, materials).values()] : [];
+}
+
+function reachedBy(
+  digest: Digest,
+  contents: ReadonlyMap<Digest, Uint8Array>,
+  materials: readonly Digest[],
+): ReadonlyMap<Digest, Uint8Array> {
+  const reached = reachableContents(digest, contents, materials);
+  return new Map([...contents].filter(([name]) => reached.has(name)));
 }

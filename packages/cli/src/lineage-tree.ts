@@ -19,7 +19,7 @@ export interface LineageBranch {
   readonly branches: readonly LineageBranch[];
 }
 
-/** The tree of a verdict. An artifact that was told of further up is not told of again below itself. */
+/** The tree of a verdict. What an artifact rests on is told where it comes first. */
 export function lineageTree(verdict: Verdict): LineageBranch {
   return {
     relation: undefined,
@@ -30,40 +30,53 @@ export function lineageTree(verdict: Verdict): LineageBranch {
     origin: verdict.project === "" ? undefined : verdict.project,
     layers: undefined,
     problem: problemOf(verdict),
-    branches: branchesOf(verdict, new Set([verdict.digest])),
+    branches: branchesOf(verdict),
   };
 }
 
-function branchesOf({ ancestry }: Verdict, above: ReadonlySet<Digest>): readonly LineageBranch[] {
-  const { relatives = [], bases = [], dependencies = [] } = ancestry ?? {};
-  const below = (verdict: Verdict | undefined): readonly LineageBranch[] =>
-    verdict === undefined || above.has(verdict.digest)
-      ? []
-      : branchesOf(verdict, new Set([...above, verdict.digest]));
-  const ofBases = bases.map((base) => baseBranch(base, below(base.verdict)));
-  const platforms = new Set(relatives.map(({ digest }) => digest));
+function branchesOf(verdict: Verdict | undefined): readonly LineageBranch[] {
+  const { relatives = [], bases = [], dependencies = [] } = verdict?.ancestry ?? {};
+  // The base of an image stands below that image, and the base of a base below that. Two images of the same layers may name
+  // each other.
+  const upon = (
+    image: Digest | undefined,
+    above: ReadonlySet<Digest | undefined>,
+  ): readonly LineageBranch[] =>
+    bases
+      .filter((base) => base.image === image && !above.has(base.manifest))
+      .map((base) =>
+        baseBranch(base, [
+          ...branchesOf(base.verdict),
+          ...(base.manifest === undefined ? [] : upon(base.manifest, new Set([...above, base.manifest]))),
+        ]),
+      );
+  const placed = new Set<Digest | undefined>([
+    ...relatives.map(({ digest }) => digest),
+    ...bases.map(({ manifest }) => manifest),
+  ]);
   return [
-    ...relatives.map(({ relation, digest, platform, verdict }): LineageBranch => {
-      const own = bases.flatMap((base, index) => (base.image === digest ? (ofBases[index] ?? []) : []));
-      return {
+    ...relatives.map(
+      ({ relation, digest, platform, decision, verdict: own }): LineageBranch => ({
         relation,
         digest,
         name: platform,
-        grade: verdict.decision === "allow" ? "proven" : "claimed",
-        decision: verdict.decision,
+        grade: decision === "allow" ? "proven" : "claimed",
+        decision,
         origin: undefined,
         layers: undefined,
-        problem: problemOf(verdict),
-        branches: [...below(verdict), ...own],
-      };
-    }),
-    ...ofBases.filter((_, index) => !platforms.has(bases[index]?.image as Digest)),
-    ...dependencies.map((dependency) => dependencyBranch(dependency, below(dependency.verdict))),
+        problem: own === undefined ? undefined : problemOf(own),
+        branches: [...branchesOf(own), ...upon(digest, new Set([digest]))],
+      }),
+    ),
+    ...[...new Set(bases.map(({ image }) => image))]
+      .filter((image) => image === verdict?.digest || !placed.has(image))
+      .flatMap((image) => upon(image, new Set([image]))),
+    ...dependencies.map((dependency) => dependencyBranch(dependency, branchesOf(dependency.verdict))),
   ];
 }
 
 function baseBranch(
-  { digest, grade, verdict, origin, layers, problem }: BaseTrace,
+  { digest, grade, decision, origin, layers, problem }: BaseTrace,
   branches: readonly LineageBranch[],
 ): LineageBranch {
   return {
@@ -71,7 +84,7 @@ function baseBranch(
     digest,
     name: undefined,
     grade,
-    decision: verdict?.decision,
+    decision,
     origin: originText(origin),
     layers,
     problem: problem?.message,
@@ -80,7 +93,7 @@ function baseBranch(
 }
 
 function dependencyBranch(
-  { uri, digest, grade, verdict, origin, problem }: DependencyTrace,
+  { uri, digest, grade, decision, origin, problem }: DependencyTrace,
   branches: readonly LineageBranch[],
 ): LineageBranch {
   return {
@@ -88,7 +101,7 @@ function dependencyBranch(
     digest,
     name: uri === "" ? undefined : uri,
     grade,
-    decision: verdict?.decision,
+    decision,
     origin: originText(origin),
     layers: undefined,
     problem: problem?.message,

@@ -6,6 +6,9 @@ import {
   type Document,
   folderStore,
   isImageLayout,
+  nameIn,
+  openPlace,
+  parsePlace,
   parseReference,
   referenceText,
 } from "@stemma/oci";
@@ -30,7 +33,8 @@ export interface Subject {
 export type SubjectOptions = PlaceOptions;
 
 /**
- * Finds the digest of `sha256:…`, of a file, of an OCI image layout, or of `oci:HOST/REPOSITORY:TAG`. Of images every byte
+ * Finds the digest of `sha256:…`, of a file, of an OCI image layout (a folder, `layout:FOLDER:TAG` or `tarball:FILE:TAG`),
+ * or of `oci:HOST/REPOSITORY:TAG`. Of images every byte
  * is read and checked; of an index, which is then what is asked about, every image that it lists. Nothing that a registry
  * says of its own content is believed.
  *
@@ -38,6 +42,7 @@ export type SubjectOptions = PlaceOptions;
  */
 export async function findSubject(what: string, options: SubjectOptions): Promise<Subject> {
   if (what.startsWith("oci:")) return pullSubject(what.slice(4), options);
+  if (/^(?:layout|tarball):/.test(what)) return layoutSubject(what);
   if (looksLikeDigest(what)) return ofDigest(what);
   const found = await stat(what).catch((error: unknown) => {
     throw unreadable(what, error);
@@ -94,6 +99,11 @@ async function pullSubject(text: string, options: SubjectOptions): Promise<Subje
     ...partsOf(await checkArtifact(store, reference.digest ?? reference.tag)),
     store,
   };
+}
+
+async function layoutSubject(text: string): Promise<Subject> {
+  const place = parsePlace(text);
+  return { kind: "image-layout", ...partsOf(await checkArtifact(openPlace(place), nameIn(place))) };
 }
 
 function partsOf({ digest, mediaType, artifactType, bytes }: Document): Omit<Subject, "kind"> {

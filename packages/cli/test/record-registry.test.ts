@@ -2,8 +2,15 @@ import { mkdir } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { type Signer, sha256 } from "@stemma/crypto";
 import { type Digest, utf8 } from "@stemma/encoding";
-import { DSSE_ENVELOPE, EMPTY_CONFIG, IMAGE_CONFIG, SIGSTORE_BUNDLE } from "@stemma/image";
-import { PAYLOAD_TYPE, signStatement } from "@stemma/in-toto";
+import {
+  DSSE_ENVELOPE,
+  EMPTY_CONFIG,
+  IMAGE_CONFIG,
+  IN_TOTO_LAYOUT,
+  IN_TOTO_LINK,
+  SIGSTORE_BUNDLE,
+} from "@stemma/image";
+import { PAYLOAD_TYPE, signLink, signStatement } from "@stemma/in-toto";
 import { type ContentStore, type Document, registryStore } from "@stemma/oci";
 import {
   type MadeArtifact,
@@ -369,6 +376,29 @@ describe("with the referrers API", () => {
     expect(report.leftOut).toEqual([expect.stringContaining("which is not in the index")]);
   });
 
+  test("a link goes in with the layout that speaks for it, in whatever order they are found", async () => {
+    const [{ document }] = images;
+    await store.writeDocument(document, { tag: "1.0" });
+    const compiler = newSigner();
+    const products = new Map([["app", new Map([["sha256", document.digest.slice(7)]])]]);
+    const link = await signLink(
+      { name: "compile", command: [], materials: new Map(), products },
+      [compiler],
+      "metablock",
+    );
+    const layout = await domain.sublayout(compiler);
+    // One manifest has the two of them in its own order.
+    const layers = [
+      [IN_TOTO_LINK, text(link)],
+      [IN_TOTO_LAYOUT, text(layout)],
+    ] as const;
+    await put(store, makeArtifact({ config: [EMPTY_CONFIG, "{}"], layers: layers.slice(0, 1) }, document));
+    expect(said(await run(1), document)).toEqual(["refused: link, referrer"]);
+    await put(store, makeArtifact({ config: [EMPTY_CONFIG, "{}"], layers }, document));
+    expect(said(await run(0), document)).toEqual(["recorded: layout, referrer", "recorded: link, referrer"]);
+    expect(await evidenceOnRecord(document)).toEqual([digestOf(link), digestOf(layout)].sort());
+  });
+
   test("more than anybody attaches is refused before any of it is read", async () => {
     const [{ document }] = images;
     await store.writeDocument(document, { tag: "1.0" });
@@ -378,6 +408,25 @@ describe("with the referrers API", () => {
     expect(await desk.json([...args, "--project", "app"], 1)).toMatchObject({
       error: { code: "too_much_attached" },
     });
+  });
+
+  test("bases that name bases without end are followed for as long as a record may hold them", async () => {
+    let made = makeArtifact({ config: [EMPTY_CONFIG, "{}"], layers: [] });
+    for (let depth = 0; depth < 400; depth += 1) {
+      const { digest, mediaType, bytes } = made.document;
+      registry.manifests.set(`team/app@${digest}`, { mediaType, bytes });
+      const annotations = new Map([["org.opencontainers.image.base.digest", digest]]);
+      made = makeArtifact({ config: [EMPTY_CONFIG, "{}"], layers: [], annotations });
+    }
+    await put(store, made, { tag: "1.0" });
+    const { document } = made;
+    await put(
+      store,
+      makeReferrer(document, DSSE_ENVELOPE, text(await statement(scanner, SCANNED, document))),
+    );
+    registry.asked.length = 0;
+    expect(said(await run(0), document)).toEqual(["recorded: dsse, referrer"]);
+    expect(registry.asked.length).toBeLessThan(300);
   });
 
   test("a project that is not there is one refusal and not one for each item", async () => {

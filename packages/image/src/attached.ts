@@ -27,6 +27,9 @@ export type AttachedKind =
   | "unsigned-statement"
   | "other";
 
+/** A predicate type that is longer is none (in-toto attestation: a URI). */
+const MAX_TYPE_LENGTH = 512;
+
 /** One blob of a manifest that is attached to an image. Nothing of it has been read yet. */
 export interface Attached {
   readonly kind: AttachedKind;
@@ -52,7 +55,7 @@ export function attachedIn(manifest: Manifest): readonly Attached[] {
     blob,
     predicateType: PREDICATE_ANNOTATIONS.map(
       (name) => blob.annotations.get(name) ?? manifest.annotations.get(name),
-    ).find((found) => found !== undefined),
+    ).find((found) => found !== undefined && found.length <= MAX_TYPE_LENGTH),
   }));
 }
 

@@ -17,3 +17,5 @@ export const PREDICATE_TYPE = "in-toto.io/predicate-type";
 export const COSIGN_PREDICATE_TYPE = "predicateType";
 /** When something was made, RFC 3339 (image specification, "Pre-Defined Annotation Keys"). */
 export const CREATED = "org.opencontainers.image.created";
+/** cosign's signature beside a layer; empty on attestations, which carry theirs, and never left out. */
+export const COSIGN_SIGNATURE = "dev.cosignproject.cosign/signature";

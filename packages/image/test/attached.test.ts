@@ -60,6 +60,8 @@ describe("what is attached is told by its media type", () => {
       "https://b",
       undefined,
     ]);
+    const long = descriptor("text/plain", { predicateType: `https://${"a".repeat(600)}` });
+    expect(attachedIn(manifest({ layers: [long] }))[0]?.predicateType).toBeUndefined();
     const annotations = { "dev.sigstore.bundle.predicateType": "https://c" };
     const bundle = [descriptor("application/vnd.dev.sigstore.bundle.v0.3+json")];
     expect(attachedIn(manifest({ annotations, layers: bundle }))[0]?.predicateType).toBe("https://c");

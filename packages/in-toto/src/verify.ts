@@ -55,6 +55,8 @@ export function verifyLayout(request: LayoutRequest): LayoutVerdict {
 export interface Examination {
   readonly verdict: LayoutVerdict;
   readonly stated: readonly StatedDependencies[];
+  /** What it cost, in the unit of `InTotoLimits.work`. */
+  readonly work: number;
 }
 
 /** The same as `verifyLayout`, with what lineage needs beside it. */
@@ -62,10 +64,11 @@ export function examineLayout(request: LayoutRequest): Examination {
   const limits: InTotoLimits = { ...DEFAULT_LIMITS, ...request.limits };
   let signed: SignedLayout | undefined;
   let solution: Solution | undefined;
+  const meter = new Meter(limits);
   const reasons: Reason[] = [];
   try {
     signed = checkedLayout(request, limits);
-    const work = workFor(request, limits);
+    const work = workFor(request, limits, meter);
     solution = solve(signed.layout, work, request.digest);
     reasons.push(...solution.reasons);
     // Said first: what then seems to be missing may be there, and nobody looked at it any more.
@@ -96,7 +99,7 @@ export function examineLayout(request: LayoutRequest): Examination {
     signed === undefined || collected === undefined
       ? []
       : statedDependencies(signed.layout, collected, request.digest, limits);
-  return { verdict, stated };
+  return { verdict, stated, work: meter.work };
 }
 
 /** What stands for steps of sublayouts: it was of use, though not to the layout itself. */
@@ -112,14 +115,18 @@ function evidenceOfSublayouts(steps: readonly StepTrace[]): ReadonlySet<Sha256He
   return used;
 }
 
-function workFor({ evidence, time, keyless, inspect }: LayoutRequest, limits: InTotoLimits): Work {
+function workFor(
+  { evidence, time, keyless, inspect }: LayoutRequest,
+  limits: InTotoLimits,
+  meter: Meter,
+): Work {
   // In the order of their names, so that the same evidence gives the same verdict in whatever order it came.
   const names = [...evidence.keys()].sort();
   const work: Work = {
     pool: names.map((name) => new Evidence(name, evidence.get(name) ?? new Uint8Array(), limits)),
     trust: { time, keyless, limits },
     limits,
-    meter: new Meter(limits),
+    meter,
     inspect,
     sumUpWithin: (within) => sublayouts(work, within),
     sublayouts: 0,

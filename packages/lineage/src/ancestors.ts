@@ -35,75 +35,115 @@ export function* resolveAncestry(descent: Descent): Work<Resolved> {
   const demands = policy?.demands;
   const platforms = demands?.platforms ?? "itself";
   const stand = yield* standing(descent, platforms);
+  const { relatives } = stand;
   const reasons: Problem[] = [...stand.reasons];
   const bases: BaseTrace[] = [];
   const dependencies: DependencyTrace[] = [];
+  const supports = new Set(stand.stands.map(({ verdict }) => verdict));
   // What does not hold itself rests on nothing; to look further would only hide that.
-  if (reasons.length === 0 || explore) {
-    for (const image of yield* imagesWithin(descent, stand, reasons, demands?.bases !== undefined)) {
-      if (demands?.bases !== undefined) {
-        const checked = yield* checkBases(image, demands.bases, proofOf(descent, demands.bases.from));
-        bases.push(...checked.traces);
-        reasons.push(...checked.reasons);
-      } else if (explore) {
-        bases.push(...(yield* gradedBases(image, proofOf(descent, undefined))).map(({ trace }) => trace));
-      }
-    }
-    for (const { verdict, stated } of stand.stands) {
-      for (const demand of demands?.dependencies ?? []) {
-        const checked = yield* checkDependencies(
-          verdict.digest,
-          stated,
-          demand,
-          proofOf(descent, demand.from),
-        );
-        dependencies.push(...checked.traces);
-        reasons.push(...checked.reasons);
-      }
-      if (explore && (demands?.dependencies.length ?? 0) === 0) {
-        dependencies.push(...(yield* exploreDependencies(stated, proofOf(descent, undefined))));
-      }
+  if (demands !== undefined && reasons.length === 0) {
+    for (const checked of yield* demanded(descent, stand, demands)) {
+      bases.push(...checked.bases);
+      dependencies.push(...checked.dependencies.slice(0, MAX_TRACED - dependencies.length));
+      reasons.push(...checked.reasons);
+      for (const verdict of checked.supports) supports.add(verdict);
     }
   }
-  const relatives = stand.relatives;
-  const supports = [
-    ...stand.stands.map(({ verdict }) => verdict),
-    ...[...bases, ...dependencies].flatMap(({ grade, verdict }) =>
-      policy === undefined || grade !== "proven" || verdict === undefined ? [] : [verdict],
-    ),
-  ];
+  if (explore) {
+    const found = yield* explored(descent, stand);
+    if (demands?.bases === undefined) bases.push(...found.bases);
+    if ((demands?.dependencies.length ?? 0) === 0) dependencies.push(...found.dependencies);
+  }
   const kind = walk.contents.document(digest)?.kind;
   return {
     ancestry: { policy: policy?.sha256, platforms, kind, relatives, bases, dependencies },
     reasons,
-    supports,
+    supports: [...supports],
   };
 }
 
-/** The images whose bases are to be looked at: the artifact, or all that it lists. */
+interface Checked {
+  readonly bases: readonly BaseTrace[];
+  readonly dependencies: readonly DependencyTrace[];
+  readonly reasons: readonly Problem[];
+  readonly supports: Iterable<Verdict>;
+}
+
+/** Dependencies that one verdict tells of. */
+const MAX_TRACED = 1_024;
+
+/** What the owners demand of bases and dependencies, and whether it is so. */
+function* demanded(descent: Descent, stand: Standing, demands: LineagePolicy): Work<readonly Checked[]> {
+  const checked: Checked[] = [];
+  if (demands.bases !== undefined) {
+    const { images, reasons } = yield* imagesWithin(descent, stand);
+    checked.push({ bases: [], dependencies: [], reasons, supports: [] });
+    for (const image of images) {
+      const found = yield* checkBases(image, demands.bases, proofOf(descent, demands.bases.from));
+      const { traces, reasons } = found;
+      const supports = traces.flatMap(({ grade, verdict }) =>
+        grade !== "proven" || verdict === undefined ? [] : [verdict],
+      );
+      checked.push({ bases: traces, dependencies: [], reasons, supports });
+    }
+  }
+  for (const { verdict, stated } of stand.stands) {
+    for (const demand of demands.dependencies) {
+      const proof = proofOf(descent, demand.from);
+      const found = yield* checkDependencies(verdict.digest, stated, demand, proof);
+      const { traces, reasons, supports } = found;
+      checked.push({ bases: [], dependencies: traces, reasons, supports });
+    }
+  }
+  return checked;
+}
+
+/** What is to be found where nobody demands anything. When it is too much, what was found has to do: it decides nothing. */
+function* explored(descent: Descent, stand: Standing): Work<Pick<Checked, "bases" | "dependencies">> {
+  const { demands } = descent.policy ?? {};
+  const bases: BaseTrace[] = [];
+  const dependencies: DependencyTrace[] = [];
+  const proof = proofOf(descent, undefined);
+  try {
+    if (demands?.bases === undefined) {
+      for (const image of (yield* imagesWithin(descent, stand)).images) {
+        bases.push(...(yield* gradedBases(image, proof)).map(({ trace }) => trace));
+      }
+    }
+    if ((demands?.dependencies.length ?? 0) === 0) {
+      for (const { stated } of stand.stands)
+        dependencies.push(...(yield* exploreDependencies(stated, proof)));
+    }
+  } catch (error) {
+    if (!(error instanceof LineageError) || error.code !== "lineage_limit") throw error;
+  }
+  return { bases, dependencies };
+}
+
+/** Images of one index that are looked at. */
+const MAX_IMAGES = 128;
+
+/** The images whose bases are to be looked at: the artifact, or all that it lists; and why some cannot be. */
 function* imagesWithin(
   { digest, walk, place }: Descent,
   { stands }: Standing,
-  reasons: Problem[],
-  demanded: boolean,
-): Work<readonly Image[]> {
+): Work<{ readonly images: readonly Image[]; readonly reasons: readonly Problem[] }> {
   const document = walk.contents.document(digest);
-  if (document === undefined) {
-    if (demanded) reasons.push(missing(digest, "manifest"));
-    return [];
-  }
+  if (document === undefined) return { images: [], reasons: [missing(digest, "manifest")] };
   const stated = stands.flatMap((found) => found.stated);
+  const listed = document.kind === "manifest" ? [digest] : imagesOf(document).map((entry) => entry.digest);
+  if (listed.length > MAX_IMAGES) {
+    throw new LineageError("lineage_limit", `The index ${digest} lists more than ${MAX_IMAGES} images.`);
+  }
   const images: Image[] = [];
-  for (const one of document.kind === "manifest"
-    ? [digest]
-    : imagesOf(document).map((entry) => entry.digest)) {
+  const reasons: Problem[] = listed.length === 0 ? [missing(digest, "images")] : [];
+  for (const one of listed) {
     if (one !== digest) yield* walk.record(place, one);
     const image = imageOf(one, walk, stated);
-    if (image !== undefined) images.push(image);
-    else if (demanded) reasons.push(missing(one, "manifest and configuration"));
+    if (image === undefined) reasons.push(missing(one, "manifest and configuration"));
+    else images.push(image);
   }
-  if (demanded && images.length === 0 && reasons.length === 0) reasons.push(missing(digest, "images"));
-  return images;
+  return { images, reasons };
 }
 
 function missing(digest: Digest, what: string): Problem {

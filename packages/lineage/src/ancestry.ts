@@ -22,7 +22,9 @@ export interface RelativeTrace {
   readonly digest: Digest;
   /** Of a platform, as the index has it: `linux/amd64`. */
   readonly platform: string | undefined;
-  readonly verdict: Verdict;
+  readonly decision: Verdict["decision"];
+  /** Absent where it was told of before. */
+  readonly verdict: Verdict | undefined;
 }
 
 /** Who proved it: a project, and the trust domain where it is another. */
@@ -48,7 +50,9 @@ export interface BaseTrace {
   /** Layers of the base, and of the image. */
   readonly layers: { readonly base: number; readonly image: number } | undefined;
   readonly origin: OriginTrace | undefined;
-  /** By the origin that proved it, or by the last that did not. */
+  /** By the origin that proved it, or by the last that did not; absent where none was asked. */
+  readonly decision: Verdict["decision"] | undefined;
+  /** The same in full; absent where it was told of before. */
   readonly verdict: Verdict | undefined;
   /** Why the grade is not a better one. */
   readonly problem: Problem | undefined;
@@ -62,6 +66,7 @@ export interface DependencyTrace {
   readonly evidence: Sha256Hex;
   readonly grade: Exclude<Grade, "contained">;
   readonly origin: OriginTrace | undefined;
+  readonly decision: Verdict["decision"] | undefined;
   readonly verdict: Verdict | undefined;
   readonly problem: Problem | undefined;
 }

@@ -80,14 +80,35 @@ function namedBases({ digest, manifest, stated }: Image, { contents }: Walk): Ma
   };
   const annotated = annotatedBase(manifest);
   if (annotated !== undefined) name(annotated, "annotation");
+  const { images, others } = statedDigests(stated);
+  for (const base of images) name(base, "statement");
+  for (const base of contents.digests()) if (others.has(base)) name(base, "statement");
+  return named;
+}
+
+interface StatedDigests {
+  /** Under the URI of an image. */
+  readonly images: ReadonlySet<Digest>;
+  readonly others: ReadonlySet<Digest>;
+}
+
+/** An index of a hundred images is about the same evidence a hundred times, and that may name a hundred thousand digests. */
+const digestsOfStated = new WeakMap<readonly StatedDependencies[], StatedDigests>();
+
+function statedDigests(stated: readonly StatedDependencies[]): StatedDigests {
+  const known = digestsOfStated.get(stated);
+  if (known !== undefined) return known;
+  const images = new Set<Digest>();
+  const others = new Set<Digest>();
   for (const { dependencies } of stated) {
     for (const { uri, digests } of dependencies) {
       const hex = digests.get("sha256");
       const base = hex === undefined ? undefined : attempt(() => parseDigest(`sha256:${hex}`));
-      if (base !== undefined && (IMAGE_URI.test(uri) || contents.has(base))) name(base, "statement");
+      if (base !== undefined) (IMAGE_URI.test(uri) ? images : others).add(base);
     }
   }
-  return named;
+  digestsOfStated.set(stated, { images, others });
+  return { images, others };
 }
 
 function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], proof: Proof): Work<Base> {
@@ -99,6 +120,7 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
     manifest: undefined,
     layers: undefined,
     origin: undefined,
+    decision: undefined,
     verdict: undefined,
   };
   const claimed = (problem: Problem): Base => ({
@@ -148,7 +170,14 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
       const next = imageOf(base.digest, walk, proven.stated);
       const trace = originTrace(origin, place.place);
       return {
-        trace: { ...contained, grade: "proven", origin: trace, verdict, problem: undefined },
+        trace: {
+          ...contained,
+          grade: "proven",
+          origin: trace,
+          decision: verdict.decision,
+          verdict,
+          problem: undefined,
+        },
         origin,
         next,
       };
@@ -159,6 +188,7 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
     trace: {
       ...contained,
       grade: "contained",
+      decision: verdict?.decision,
       verdict,
       problem: {
         code: "base_not_proven",

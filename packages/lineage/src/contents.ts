@@ -27,13 +27,14 @@ export class Contents {
     this.#fetched.add(record.digest);
     const wanted = (record.contents ?? []).filter(({ sha256 }) => !this.has(parseDigest(`sha256:${sha256}`)));
     if (wanted.length === 0) return;
-    this.#size += wanted.reduce((sum, { length }) => sum + length, 0);
-    if (this.#size > MAX_BYTES) {
+    const size = this.#size + wanted.reduce((sum, { length }) => sum + length, 0);
+    if (size > MAX_BYTES) {
       throw new LineageError(
         "lineage_limit",
         `The verdict rests on more than ${MAX_BYTES} bytes of manifests.`,
       );
     }
+    this.#size = size;
     const names = wanted.map(({ sha256 }) => sha256);
     const answer = yield { kind: "evidence", wanted: names, maxLength: MAX_EVIDENCE_BYTES };
     if (!(answer instanceof Map)) return;
@@ -47,6 +48,11 @@ export class Contents {
 
   has(digest: Digest): boolean {
     return this.#find(digest) !== undefined;
+  }
+
+  /** All that is there, by sha256. */
+  digests(): Iterable<Digest> {
+    return this.#bytes.keys();
   }
 
   /** The manifest or index with a digest. */

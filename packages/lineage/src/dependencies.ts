@@ -1,10 +1,11 @@
 import { type Digest, parseDigest, StemmaError } from "@stemma/encoding";
-import { countDistinct, type Dependency, Meter, type StatedDependencies } from "@stemma/in-toto";
+import { countDistinct, type Dependency, type StatedDependencies } from "@stemma/in-toto";
 import type { DependencyTrace, Problem } from "./ancestry.ts";
 import { attempt } from "./attempt.ts";
 import type { Proof } from "./bases.ts";
 import type { DependencyDemand } from "./policy.ts";
 import { codes } from "./relatives.ts";
+import type { Verdict } from "./verdict.ts";
 import type { Found, Work } from "./walk.ts";
 
 /** Dependencies of which a trace tells. */
@@ -20,8 +21,14 @@ export function* checkDependencies(
   stated: readonly StatedDependencies[],
   demand: DependencyDemand,
   proof: Proof,
-): Work<{ readonly traces: readonly DependencyTrace[]; readonly reasons: readonly Problem[] }> {
-  const meter = new Meter();
+): Work<{
+  readonly traces: readonly DependencyTrace[];
+  readonly reasons: readonly Problem[];
+  /** The verdicts by which dependencies are proven: all of them, however many the traces tell of. */
+  readonly supports: ReadonlySet<Verdict>;
+}> {
+  const { meter } = proof.walk;
+  const supports = new Set<Verdict>();
   const traces: DependencyTrace[] = [];
   /** Evidence that satisfies the demand, by the step that it stands for and what that step asks for. */
   const satisfied = new Map<string, StatedDependencies[]>();
@@ -34,6 +41,7 @@ export function* checkDependencies(
     for (const dependency of matching) {
       const trace = yield* traceDependency(dependency, one, demand, proof);
       if (traces.length < MAX_TRACED) traces.push(trace);
+      if (trace.grade === "proven" && trace.verdict !== undefined) supports.add(trace.verdict);
       if (trace.grade !== "proven" && demand.grade === "proven") complete = false;
     }
     if (!complete) continue;
@@ -44,9 +52,9 @@ export function* checkDependencies(
   }
   for (const group of satisfied.values()) {
     const functionaries = group.flatMap((one) => one.functionaries);
-    if (countDistinct(functionaries) >= (group[0]?.threshold ?? 1)) return { traces, reasons: [] };
+    if (countDistinct(functionaries) >= (group[0]?.threshold ?? 1)) return { traces, reasons: [], supports };
   }
-  return { traces, reasons: [shortfall(digest, demand, listed, traces)] };
+  return { traces, reasons: [shortfall(digest, demand, listed, traces)], supports };
 }
 
 function shortfall(
@@ -78,7 +86,15 @@ function* traceDependency(
   proof: Proof,
 ): Work<DependencyTrace> {
   const digest = digestOf(digests);
-  const known = { uri, digest, evidence: sha256, origin: undefined, verdict: undefined, problem: undefined };
+  const known = {
+    uri,
+    digest,
+    evidence: sha256,
+    origin: undefined,
+    decision: undefined,
+    verdict: undefined,
+    problem: undefined,
+  };
   if (digest === undefined) {
     const message = `${uri} is listed without a sha256 or sha512, so nobody can tell what it was.`;
     return { ...known, grade: "claimed", problem: { code: "dependency_not_proven", message } };
@@ -100,13 +116,19 @@ function* traceDependency(
       message = `${digest} does not hold itself: ${codes(verdict)}.`;
       if (verdict.decision !== "allow") continue;
       const trace = { project: origin.project, domain: place.domain?.name, root: place.domain?.root };
-      return { ...known, grade: "proven", origin: trace, verdict };
+      return { ...known, grade: "proven", origin: trace, decision: verdict.decision, verdict };
     } catch (error) {
       if (!(error instanceof StemmaError) || error.code === "lineage_limit") throw error;
       message = error.message;
     }
   }
-  return { ...known, grade: "claimed", verdict, problem: { code: "dependency_not_proven", message } };
+  return {
+    ...known,
+    grade: "claimed",
+    decision: verdict?.decision,
+    verdict,
+    problem: { code: "dependency_not_proven", message },
+  };
 }
 
 /** The projects of this domain that a record claims, for those who only want to know. */

@@ -82,8 +82,8 @@ function nodesOf({ kind, fingerprint, name }: SignerTrace): readonly LineageNode
 
 function* ofAncestry({ digest, ancestry }: Verdict): Generator<LineageFact> {
   const artifact = (name: Digest): LineageNode => ({ kind: "artifact", name });
-  for (const { relation, digest: other, verdict } of ancestry?.relatives ?? []) {
-    if (verdict.decision !== "allow") continue;
+  for (const { relation, digest: other, decision } of ancestry?.relatives ?? []) {
+    if (decision !== "allow") continue;
     yield { descendant: digest, ancestor: artifact(other), relation, grade: "proven" };
     // Which platforms an index lists is certain by its bytes, whichever of the two was asked about.
     const [index, platform] = relation === "index" ? [other, digest] : [digest, other];

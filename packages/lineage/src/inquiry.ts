@@ -32,6 +32,7 @@ import {
   trustedRootPath,
 } from "./project.ts";
 import { type ArtifactRecord, MAX_EVIDENCE_BYTES, readRecord } from "./record.ts";
+import { toldOnce } from "./told-once.ts";
 import { type Freshness, type RoleFreshness, VERDICT_TYPE, type Verdict } from "./verdict.ts";
 import { type Extent, type Found, type Place, Walk, type Work } from "./walk.ts";
 
@@ -78,6 +79,8 @@ export class Inquiry {
   private ancestry: Ancestry | undefined;
   /** Verdicts that this one rests on. */
   private supports: readonly Verdict[] = [];
+  /** Not one of those that another verdict rests on. */
+  private isFirst = false;
   /** An index or platforms hold in place of the artifact itself, as its project has it. */
   private standsByOthers = false;
 
@@ -90,7 +93,8 @@ export class Inquiry {
 
   *run(): Work<Verdict> {
     const extent = this.request.explore === true ? "explore" : "full";
-    return (yield* this.find(this.home(), extent, this.walk())).verdict;
+    this.isFirst = true;
+    return toldOnce((yield* this.find(this.home(), extent, this.walk())).verdict);
   }
 
   /** The same, as part of a walk. */
@@ -129,13 +133,13 @@ export class Inquiry {
     yield* this.checkRevocations(trusted, project);
     const record = yield* this.findRecord(trusted, project);
     if (extent === "direct" || (extent === "full" && word.policy === undefined)) {
-      yield* this.own(word, record);
+      yield* this.own(word, record, walk);
       return;
     }
     yield* walk.contents.gather(record);
     const own = function* (this: Inquiry): Work<Found> {
       const before = this.reasons.length;
-      yield* this.own(word, record);
+      yield* this.own(word, record, walk);
       // The layout's reasons count only where the artifact has to stand for itself.
       const reasons = this.reasons.splice(before);
       return {
@@ -158,7 +162,7 @@ export class Inquiry {
     this.ancestry = ancestry;
     this.supports = supports;
     this.reasons.push(...reasons);
-    this.standsByOthers = ancestry.relatives.some(({ verdict }) => verdict.decision === "allow");
+    this.standsByOthers = ancestry.relatives.some(({ decision }) => decision === "allow");
   }
 
   private *projectWord(trusted: TrustedMetadata, project: string): Work<ProjectWord> {
@@ -298,10 +302,11 @@ export class Inquiry {
   }
 
   /** What the layout says of the artifact itself. */
-  private *own({ layout, trustedRoot }: ProjectWord, record: ArtifactRecord): Work<void> {
+  private *own({ layout, trustedRoot }: ProjectWord, record: ArtifactRecord, walk: Walk): Work<void> {
+    if (!this.isFirst) walk.spendEvidence(record.evidence.length);
     const evidence = yield* this.fetchEvidence(record);
     const { digest, parameters, inspect } = this.request;
-    const { verdict, stated } = examineLayout({
+    const { verdict, stated, work } = examineLayout({
       ...layout,
       evidence,
       digest,
@@ -309,7 +314,9 @@ export class Inquiry {
       ...(parameters === undefined ? {} : { parameters }),
       ...(inspect === undefined ? {} : { inspect }),
       ...(trustedRoot === undefined ? {} : { keyless: keylessVerifier(trustedRoot, this.time) }),
+      ...(this.isFirst ? {} : { limits: walk.limits() }),
     });
+    if (!this.isFirst) walk.spendWork(work);
     this.lineage = verdict;
     this.stated = stated;
     this.reasons.push(...verdict.reasons);

@@ -80,16 +80,18 @@ function* byIndex({ digest, record, project, place, walk }: Family): Work<Standi
     if (entry === undefined) continue;
     const found = yield* walk.verdict(place, project, index, "direct");
     if (found === undefined) continue;
-    relatives.push({ relation: "index", digest: index, platform: platformOf(entry), verdict: found.verdict });
+    const { verdict } = found;
+    const { decision } = verdict;
+    relatives.push({ relation: "index", digest: index, platform: platformOf(entry), decision, verdict });
     if (found.verdict.decision === "allow") return { reasons: [], relatives, stands: [found] };
   }
-  const [first] = relatives;
+  const first = relatives[0]?.verdict;
   return {
     ...refusal(
       "index_not_proven",
       first === undefined
         ? `No index on record lists the platform ${digest}.`
-        : `The platform ${digest} is listed by ${first.digest}, which does not hold itself: ${codes(first.verdict)}.`,
+        : `The platform ${digest} is listed by ${first.digest}, which does not hold itself: ${codes(first)}.`,
     ),
     relatives,
   };
@@ -113,7 +115,14 @@ function* platforms({ digest, project, place, walk }: Family, document: Index): 
     }
     if (found !== undefined) {
       const { verdict } = found;
-      relatives.push({ relation: "platform", digest: entry.digest, platform: platformOf(entry), verdict });
+      const { decision } = verdict;
+      relatives.push({
+        relation: "platform",
+        digest: entry.digest,
+        platform: platformOf(entry),
+        decision,
+        verdict,
+      });
     }
   }
   if (images.length === 0) {

@@ -1,6 +1,6 @@
 import { sha256 } from "@stemma/crypto";
 import { type Digest, recordPath, type Sha256Hex, StemmaError } from "@stemma/encoding";
-import type { StatedDependencies } from "@stemma/in-toto";
+import { DEFAULT_LIMITS, type InTotoLimits, Meter, type StatedDependencies } from "@stemma/in-toto";
 import {
   type Effect,
   type EffectAnswer,
@@ -40,8 +40,15 @@ export interface Found {
   readonly stated: readonly StatedDependencies[];
 }
 
-/** Verdicts that one verdict may take in all. */
+/** Verdicts that one verdict may take in all, and other trust domains. */
 const MAX_VERDICTS = 128;
+const MAX_DOMAINS = 16;
+/** Items of evidence of all those verdicts. */
+const MAX_EVIDENCE_ITEMS = 1_024;
+/** What their layouts may cost together, in the unit of `InTotoLimits.work`: as much as the first verdict alone. */
+const MAX_WORK = DEFAULT_LIMITS.work;
+/** What a verdict below tells of its steps: there may be many. */
+const BRIEF = { traceArtifacts: 16, traceNames: 8 };
 
 /**
  * What is shared by a verdict and all verdicts that it rests on: each is reached once, and all together are bounded, so that an
@@ -56,6 +63,10 @@ export class Walk {
   readonly #open = new Set<string>();
   #cuts = 0;
   #left = MAX_VERDICTS;
+  #evidence = 0;
+  #work = 0;
+  /** For patterns of demands. */
+  readonly meter = new Meter();
 
   constructor(time: Date, contents: Contents, inquire: Inquire) {
     this.#time = time;
@@ -91,12 +102,42 @@ export class Walk {
     return found;
   }
 
+  /** Counts evidence before it is fetched. Throws `lineage_limit`. */
+  spendEvidence(items: number): void {
+    this.#evidence += items;
+    if (this.#evidence > MAX_EVIDENCE_ITEMS) {
+      throw new LineageError(
+        "lineage_limit",
+        `The verdicts below this one rest on more than ${MAX_EVIDENCE_ITEMS} items of evidence.`,
+      );
+    }
+  }
+
+  /** Limits for the layout of a verdict below. Throws `lineage_limit` when nothing is left. */
+  limits(): Partial<InTotoLimits> {
+    const work = MAX_WORK - this.#work;
+    if (work <= 0)
+      throw new LineageError("lineage_limit", "The layouts below this one cost too much to satisfy.");
+    return { ...BRIEF, work };
+  }
+
+  /** Counts what a layout below has cost. */
+  spendWork(work: number): void {
+    this.#work += work;
+  }
+
   /** Another trust domain, from the root that a project of this one pins. Throws TufError. */
   *domain(name: string, root: Uint8Array): Work<Place> {
     const pinnedRoot = sha256(root);
     const domain = { name, root: pinnedRoot };
     let trusted = this.#domains.get(pinnedRoot);
     if (trusted === undefined) {
+      if (this.#domains.size >= MAX_DOMAINS) {
+        throw new LineageError(
+          "lineage_limit",
+          `The verdict rests on more than ${MAX_DOMAINS} trust domains.`,
+        );
+      }
       try {
         trusted = TrustedMetadata.create(root, { time: this.#time });
         yield* inDomain(domain, refresh(trusted));

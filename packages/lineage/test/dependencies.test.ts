@@ -242,3 +242,55 @@ describe("proven by another trust domain", () => {
     expect(verdict.ancestry?.bases[0]).toMatchObject({ namedBy: ["statement"], grade: "proven" });
   });
 });
+
+describe("artifacts that rest on each other in many ways", () => {
+  const named = (level: number, at: number): Uint8Array => utf8(`artifact ${level} ${at}`);
+
+  /** Every artifact of a level is made of all those of the next. */
+  async function build(levels: number, width: number): Promise<void> {
+    domain.records.clear();
+    for (let level = 0; level < levels; level += 1) {
+      for (let at = 0; at < width; at += 1) {
+        const below =
+          level + 1 === levels
+            ? []
+            : Array.from({ length: width }, (_, next) => uses(named(level + 1, next)));
+        const digest = digestOf(named(level, at));
+        const evidence = await provenance(digest, below, builders[0] as Signer);
+        await domain.record(digest, 10, [evidence]);
+      }
+    }
+    await useLayout(1);
+    await domain.publish();
+  }
+
+  const verify = (explore: boolean): Verdict => {
+    const request = { digest: digestOf(named(0, 0)), project: "app", explore };
+    return driveSync(verifyFromRoot(domain.root, request, domain.now), domain.source);
+  };
+
+  test("are each told of once: the document does not grow with the ways", async () => {
+    await build(6, 8);
+    const verdict = verify(true);
+    expect(verdict.decision).toBe("allow");
+    const text = JSON.stringify(verdict);
+    expect(text.length).toBeLessThan(1_000_000);
+    expect(text.match(/"pinnedRoot"/g)).toHaveLength(1 + 5 * 8);
+  });
+
+  test("are too many at some point: what is demanded is then denied, and what is only asked for is left out", async () => {
+    await build(3, 70);
+    expect(verify(false).decision).toBe("allow");
+    expect(verify(true).decision).toBe("allow");
+    await domain.demand({
+      dependencies: [{ uri: "pkg:generic/*", grade: "proven", from: [{ project: "app" }] }],
+    });
+    await domain.publish();
+    expect(verify(false)).toMatchObject({ decision: "deny" });
+  });
+
+  test("are too deep at some point", async () => {
+    await build(12, 1);
+    expect(verify(true).decision).toBe("allow");
+  });
+});

@@ -191,7 +191,7 @@ describe("the trace", () => {
   test("tells of every platform of an index", async () => {
     const digest = await record({ choice: "platform", signed: "amd" });
     const { ancestry } = verify(digest);
-    expect(ancestry?.relatives.map(({ platform, verdict }) => [platform, verdict.decision])).toEqual([
+    expect(ancestry?.relatives.map(({ platform, decision }) => [platform, decision])).toEqual([
       ["linux/amd64", "allow"],
       ["linux/arm64", "deny"],
     ]);

@@ -43,22 +43,25 @@ export class Authenticator {
   }
 
   /**
-   * Answers a challenge. `used` is the header with which it came: when there is another by now, that one is tried first.
+   * Answers a challenge. `used` is the header with which it came: when there is another by now that is good for as much, that
+   * one is tried first. One answer at a time: ten requests that meet a wrong password together must not lock the account.
    * Throws `registry_login_refused`, `credentials_unreadable`, `registry_unreachable`.
    */
   async answer(challenge: string, used: string | undefined, scope: string | undefined): Promise<void> {
-    if (this.pending !== undefined) return this.pending;
-    if (this.header !== undefined && this.header !== used) return;
-    this.pending = this.obtain(challenge, scope).finally(() => {
+    while (this.pending !== undefined) await this.pending;
+    const asked = scopesOf(challenge, scope);
+    if (this.header !== undefined && this.header !== used && asked.every((one) => this.scopes.has(one)))
+      return;
+    this.pending = this.obtain(challenge, asked).finally(() => {
       this.pending = undefined;
     });
     return this.pending;
   }
 
-  private async obtain(text: string, scope: string | undefined): Promise<void> {
+  private async obtain(text: string, scopes: readonly string[]): Promise<void> {
     const challenges = parseChallenges(text);
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
-    if (bearer !== undefined) return this.fetchToken(bearer, scope);
+    if (bearer !== undefined) return this.fetchToken(bearer, scopes);
     const credential = await this.login();
     if (challenges.some(({ scheme }) => scheme === "basic") && credential?.kind === "password") {
       this.value = basic(credential);
@@ -78,11 +81,9 @@ export class Authenticator {
     return this.credentials(host, repository);
   }
 
-  private async fetchToken({ parameters }: Challenge, more: string | undefined): Promise<void> {
+  private async fetchToken({ parameters }: Challenge, scopes: readonly string[]): Promise<void> {
     const realm = this.readRealm(parameters.get("realm"));
-    for (const scope of [...(parameters.get("scope") ?? "").split(" "), more ?? ""]) {
-      if (scope !== "" && this.scopes.size < MAX_SCOPES) this.scopes.add(scope);
-    }
+    for (const scope of scopes) if (this.scopes.size < MAX_SCOPES) this.scopes.add(scope);
     const credential = await this.login();
     const form = new URLSearchParams();
     const service = parameters.get("service");
@@ -173,6 +174,13 @@ export class Authenticator {
       `${host} does not let this user at ${repository}: ${why}. Log in with a tool that writes Docker's configuration (docker login ${host}), and look at the rights of that login.`,
     );
   }
+}
+
+/** What a token must be good for: what the registry asks for, and what its user knows to need. */
+function scopesOf(text: string, more: string | undefined): readonly string[] {
+  const bearer = parseChallenges(text).find(({ scheme }) => scheme === "bearer");
+  const asked = (bearer?.parameters.get("scope") ?? "").split(" ");
+  return [...asked, more ?? ""].filter((scope) => scope !== "");
 }
 
 function basic(credential: Exclude<Credential, { kind: "identity-token" }>): string {

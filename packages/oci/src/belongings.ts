@@ -39,8 +39,8 @@ export async function findBelongings(
   const found = new Map<string, Belonging>();
   const leftOut: string[] = [];
   const seen = new Set<Digest>();
-  let level: readonly Document[] = documents;
-  for (let depth = 1; level.length > 0; depth += 1) {
+  let level: ReadonlyMap<Digest, Document> = byDigest(documents);
+  for (let depth = 1; level.size > 0; depth += 1) {
     const next: Document[] = [];
     const add = async (document: Document, tag: string | undefined, of: Digest): Promise<void> => {
       const key = `${tag ?? ""} ${document.digest}`;
@@ -50,9 +50,9 @@ export async function findBelongings(
       found.set(key, { document, tree, tag, of });
       next.push(...tree);
     };
-    const fresh = level.filter(({ digest }) => !seen.has(digest));
-    for (const { digest } of fresh) seen.add(digest);
-    await inParallel(fresh, PARALLEL, async ({ digest }) => {
+    const fresh = [...level.keys()].filter((digest) => !seen.has(digest));
+    for (const digest of fresh) seen.add(digest);
+    await inParallel(fresh, PARALLEL, async (digest) => {
       for (const listed of await store.listReferrers(digest)) {
         const document = await store.findDocument(listed.digest);
         if (document?.subject?.digest === digest) await add(document, undefined, digest);
@@ -65,7 +65,11 @@ export async function findBelongings(
         if (document !== undefined) await add(document, tag, digest);
       }
     });
-    level = next;
+    level = byDigest(next);
   }
   return { found: [...found.values()], leftOut };
+}
+
+function byDigest(documents: readonly Document[]): ReadonlyMap<Digest, Document> {
+  return new Map(documents.map((document) => [document.digest, document]));
 }

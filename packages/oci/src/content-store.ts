@@ -51,8 +51,8 @@ export interface ContentStore extends BlobReader {
 
   /**
    * What refers to a digest: manifests whose `subject` it is (distribution 1.1, "Listing Referrers"), by the API or by the
-   * tag `sha256-<hex>`. The list is the place's own claim; read each one and look at its subject. Throws
-   * `too_many_referrers`, `bad_manifest`.
+   * tag `sha256-<hex>`. With `artifactType`, those of that type, and those whose type the place does not tell. The list is the
+   * place's own claim; read each one and look at its subject. Throws `too_many_referrers`, `bad_manifest`.
    */
   listReferrers(
     subject: Digest,

@@ -4,7 +4,7 @@ import type { BlobName, BlobOutcome, BlobReader, ContentStore, Document } from "
 import { OciError } from "./error.ts";
 import { LayoutIndex, MAX_INDEX_BYTES, OCI_LAYOUT, tagOf } from "./layout-index.ts";
 import { isTag } from "./reference.ts";
-import { entriesOf, ofType, tooMany } from "./referrers.ts";
+import { ofType, tooMany } from "./referrers.ts";
 import { blobsOf, documentOf, readAtMost, readManifestBytes, verified } from "./verified.ts";
 
 /** The files of an image layout, wherever they lie. Paths are those of the specification, with `/`. */
@@ -119,7 +119,7 @@ export class LayoutStore implements ContentStore {
       await add(descriptor.digest);
       if (!FALLBACK_TAG.test(tagOf(descriptor) ?? "")) continue;
       const list = await this.findDocument(descriptor.digest);
-      for (const { digest } of list === undefined ? [] : entriesOf(list)) await add(digest);
+      for (const { digest } of list?.kind === "index" ? list.manifests : []) await add(digest);
     }
     return found;
   }

@@ -2,6 +2,7 @@ import type { Digest } from "@stemma/encoding";
 import {
   type Descriptor,
   describeDocument,
+  EMPTY_CONFIG,
   IMAGE_INDEX,
   ImageError,
   readDocument,
@@ -22,26 +23,22 @@ const BUSY = new Set([408, 429, 502, 503, 504]);
 /**
  * The referrers of a digest as the registry's API lists them (distribution 1.1, "Listing Referrers"), all pages; undefined
  * when it has no such API. Only a clean 200 with an index, from the registry itself, counts as one: some registries redirect
- * these requests elsewhere, or answer with a page for people. Whatever is listed is filtered here, so a registry that does not
- * filter, or does and does not say so, makes no difference.
+ * these requests elsewhere, or answer with a page for people.
  *
  * @throws OciError too_many_referrers, registry_refused (busy, a page that fails, a page elsewhere), registry_unreachable
  */
 export async function listByApi(
   transport: Transport,
   subject: Digest,
-  artifactType: string | undefined,
 ): Promise<readonly Descriptor[] | undefined> {
-  const filter = artifactType === undefined ? "" : `?${new URLSearchParams({ artifactType })}`;
   const found: Descriptor[] = [];
   const seen = new Set<string>();
-  let at = transport.locate(`referrers/${subject}${filter}`);
+  let at = transport.locate(`referrers/${subject}`);
   for (;;) {
     seen.add(at.href);
-    const request = { path: at, headers: { accept: IMAGE_INDEX } };
-    const { answer, bytes } = await transport.fetch(request, async (given) =>
-      isIndex(given) ? readManifestBytes(given.body) : undefined,
-    );
+    const asked = await ask(transport, at, seen.size === 1);
+    if (asked === undefined) return undefined;
+    const { answer, bytes } = asked;
     if (BUSY.has(answer.status)) throw await transport.refusal(answer, "the request for referrers");
     if (bytes === undefined) {
       if (seen.size > 1) throw await transport.refusal(answer, "the request for a further page of referrers");
@@ -53,8 +50,26 @@ export async function listByApi(
     if (found.length > MAX_REFERRERS || (next !== undefined && seen.size >= MAX_PAGES)) {
       throw tooMany(transport.place, subject);
     }
-    if (next === undefined || seen.has(next.href)) return ofType(found, artifactType);
+    if (next === undefined || seen.has(next.href)) return found;
     at = next;
+  }
+}
+
+/** A registry may refuse everybody what it does not know. Whoever really lacks a login is told so when the tag is read. */
+async function ask(
+  transport: Transport,
+  path: URL,
+  mayBeUnknown: boolean,
+): Promise<{ readonly answer: Answer; readonly bytes: Uint8Array | undefined } | undefined> {
+  const request = { path, headers: { accept: IMAGE_INDEX } };
+  try {
+    return await transport.fetch(request, async (answer) =>
+      isIndex(answer) ? readManifestBytes(answer.body) : undefined,
+    );
+  } catch (error) {
+    const refused = error instanceof OciError && error.code === "registry_login_refused";
+    if (refused && mayBeUnknown) return undefined;
+    throw error;
   }
 }
 
@@ -62,8 +77,14 @@ function isIndex({ headers }: Answer): boolean {
   return (headers["content-type"] ?? "").split(";")[0]?.trim().toLowerCase() === IMAGE_INDEX;
 }
 
+/**
+ * Those of one type. This is never left to a registry: one that filters by what it takes for the type hides what is asked
+ * for, and one that lists the config's type for all, as some do, does so here. What it lists as of no type stays, since its
+ * own document may say more.
+ */
 export function ofType(list: readonly Descriptor[], artifactType: string | undefined): readonly Descriptor[] {
-  return artifactType === undefined ? list : list.filter((entry) => entry.artifactType === artifactType);
+  if (artifactType === undefined) return list;
+  return list.filter((entry) => [artifactType, EMPTY_CONFIG, undefined].includes(entry.artifactType));
 }
 
 export function tooMany(place: string, subject: Digest): OciError {

@@ -77,10 +77,16 @@ class RegistryStore implements ContentStore {
     subject: Digest,
     { artifactType }: { readonly artifactType?: string } = {},
   ): Promise<readonly Descriptor[]> {
-    const listed = await listByApi(this.transport, subject, artifactType);
-    if (listed !== undefined) return listed;
-    const list = await this.findDocument(referrersTag(subject));
+    const listed = await listByApi(this.transport, subject);
+    if (listed !== undefined) return ofType(listed, artifactType);
+    const list = await this.findList(subject);
     return list === undefined ? [] : ofType(entriesOf(list), artifactType);
+  }
+
+  /** The list under the tag of a subject. `cosign copy` leaves the subject itself there, which lists nothing. */
+  private async findList(subject: Digest): Promise<Document | undefined> {
+    const list = await this.findDocument(referrersTag(subject));
+    return list?.digest === subject ? undefined : list;
   }
 
   async writeBlob(blob: BlobName, from: BlobReader): Promise<BlobOutcome> {
@@ -99,7 +105,7 @@ class RegistryStore implements ContentStore {
     this.lists = this.lists
       .catch(() => undefined)
       .then(async () => {
-        const list = withReferrer(await this.findDocument(referrersTag(subject.digest)), document);
+        const list = withReferrer(await this.findList(subject.digest), document);
         if (list !== undefined) await this.put(readDocument(list.bytes), list.tag);
       });
     await this.lists;

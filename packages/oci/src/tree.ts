@@ -9,7 +9,8 @@ const MAX_BYTES = 128 * 1024 * 1024;
 const MAX_DEPTH = 8;
 
 /** Layers that are never in a registry, but elsewhere by their URL (image specification, "Non-Distributable Layers"). */
-const ELSEWHERE = /\.(?:nondistributable|foreign)\./;
+const ELSEWHERE =
+  /^application\/vnd\.(?:oci\.image\.layer\.nondistributable|docker\.image\.rootfs\.foreign)\./;
 
 /** Counts what is read, whichever part of it. Throws `too_many_manifests`. */
 export class Budget {

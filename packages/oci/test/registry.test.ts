@@ -308,6 +308,9 @@ describe("lists of referrers", () => {
     ],
     ["a manifest's type", (response) => response.writeHead(200, { "content-type": "a/b" }).end("{}")],
     ["400", (response) => response.writeHead(400).end()],
+    ["401", (response) => response.writeHead(401, { "www-authenticate": "Basic" }).end()],
+    ["403", (response) => response.writeHead(403).end()],
+    ["500", (response) => response.writeHead(500).end()],
   ])("are read from the tag when the registry answers %s", async (_name, answer) => {
     const store = repository(registry);
     await put(store, image, { tag: "1.0" });
@@ -325,11 +328,38 @@ describe("lists of referrers", () => {
   test("that are no index under the tag are refused, and not written over", async () => {
     const store = repository(registry);
     await put(store, image, { tag: "1.0" });
-    await put(store, image, { tag: referrersTag(subject) });
+    await put(store, makeImage("arm64"), { tag: referrersTag(subject) });
     await expect(store.listReferrers(subject)).rejects.toThrow(refused("bad_manifest"));
     await expect(put(store, makeReferrer(image.document, "text/spdx", "x"))).rejects.toThrow(
       refused("bad_manifest"),
     );
+  });
+
+  test.each(["a manifest", "an index"])(
+    "are none where cosign copy left %s under its own tag",
+    async (kind) => {
+      const store = repository(registry);
+      await put(store, image, { tag: "1.0" });
+      const document = kind === "an index" ? makeIndex([image]) : image.document;
+      await store.writeDocument(document, { tag: referrersTag(document.digest) });
+      expect(await store.listReferrers(document.digest)).toEqual([]);
+      const sbom = makeReferrer(document, "text/spdx", "x");
+      await put(store, sbom);
+      const listed = await store.listReferrers(document.digest);
+      expect(listed.map(({ digest }) => digest)).toEqual([sbom.document.digest]);
+    },
+  );
+
+  test("of a registry that does not tell their types are not lost", async () => {
+    const entry = { ...describeBytes("text/x", content), artifactType: "application/vnd.oci.empty.v1+json" };
+    registry.intervene = (_asked, response) => {
+      response.writeHead(200, { "content-type": IMAGE_INDEX });
+      response.end(writeIndex({ manifests: [entry, { ...entry, artifactType: "text/other" }] }));
+      return true;
+    };
+    const listed = await repository(registry).listReferrers(subject, { artifactType: "text/spdx" });
+    expect(listed.map(({ artifactType }) => artifactType)).toEqual([entry.artifactType]);
+    expect(registry.asked.at(-1)?.path).not.toContain("artifactType");
   });
 
   test("are not kept by a client where the registry keeps them", async () => {

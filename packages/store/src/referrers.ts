@@ -48,6 +48,7 @@ export async function insertReferrers(
   subject: Digest,
   referrers: readonly NewReferrer[],
 ): Promise<void> {
+  if (referrers.length === 0) return;
   await database.query({
     name: "insert-referrers",
     text: `INSERT INTO referrer (domain_id, sha256, subject, evidence_sha256, manifest)

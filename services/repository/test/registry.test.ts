@@ -3,9 +3,11 @@ import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { encodeBase64 } from "@stemma/encoding";
+import { signLayout, signStatement } from "@stemma/in-toto";
+import { layoutPath } from "@stemma/lineage";
 import fc from "fast-check";
 import { DIGEST, Keyless, statement } from "./support/keyless.ts";
-import type { People } from "./support/people.ts";
+import { FAR, type People } from "./support/people.ts";
 import { type Reply, World } from "./support/world.ts";
 
 /*
@@ -191,6 +193,58 @@ describe("the evidence of an artifact", () => {
     });
     expect((await world.get(`/v2/${name}/manifests/${tag}`)).json.manifests).toHaveLength(4);
     expectError(await world.get(`/v2/${name}/manifests/${address}`), 404, "MANIFEST_UNKNOWN");
+  });
+
+  test("that cosign before version 3 reads is under its tag", async () => {
+    const SCAN = "https://example.com/scan/v1";
+    const { name: scanned, people: team } = await world.createDomain({ project: false });
+    const [builder, scan] = [[team.builder.publicKey], { predicateType: SCAN, threshold: 1 }];
+    const steps = [
+      { name: "build", threshold: 1, functionaries: builder },
+      {
+        name: "scan",
+        threshold: 1,
+        functionaries: [],
+        expectedPredicates: [{ ...scan, functionaries: builder }],
+      },
+    ];
+    const layout = await signLayout({ expires: FAR, steps }, team.owners);
+    const project = await team.projectDocument(1, new Map([[layoutPath("app"), layout]]));
+    const published = await world.post(`/v1/domains/${scanned}/metadata?wait=published`, {
+      metadata: [project],
+      files: [encodeBase64(layout)],
+    });
+    expect(published.status).toBe(201);
+    const { digest: attested, size } = await team.links("attested");
+    const tag = `/v2/${scanned}/manifests/${attested.replace(":", "-")}.att`;
+    const record = async (item: Uint8Array) => {
+      const reply = await world.post(`/v1/domains/${scanned}/artifacts/${attested}?wait=published`, {
+        descriptor: { mediaType: "application/gzip", size },
+        project: "app",
+        evidence: [encodeBase64(item)],
+      });
+      expect(reply.status).toBe(201);
+    };
+    await record(await team.bigLink("a link is no attestation", 1_000));
+    expectError(await world.get(tag), 404, "MANIFEST_UNKNOWN");
+    const subjects = [{ digest: new Map([["sha256", attested.slice(7)]]) }];
+    const envelope = await signStatement({ subjects, predicateType: SCAN, predicate: new Map() }, [
+      team.builder,
+    ]);
+    await record(envelope);
+    const manifest = await world.get(tag);
+    expect([manifest.status, manifest.headers.get("content-type")]).toEqual([200, MANIFEST]);
+    expect(manifest.json.layers).toEqual([
+      {
+        mediaType: DSSE,
+        digest: digestOf(envelope),
+        size: envelope.length,
+        annotations: { "dev.cosignproject.cosign/signature": "", predicateType: SCAN },
+      },
+    ]);
+    const address = manifest.headers.get("docker-content-digest");
+    expect(address).toBe(digestOf(manifest.bytes));
+    expect((await world.get(`/v2/${scanned}/manifests/${address}`)).bytes).toEqual(manifest.bytes);
   });
 
   test("is not shown while it waits to be published", async () => {

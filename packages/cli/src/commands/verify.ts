@@ -19,7 +19,7 @@ export function addVerifyCommand(program: Command): void {
           leaf(
             program,
             "verify <what>",
-            "Verify a digest, a file, an OCI image layout, or an image or index at oci:HOST/REPOSITORY:TAG",
+            "Verify a digest, a file, or an image or index: an image layout's folder, layout:FOLDER:TAG, tarball:FILE:TAG, oci:HOST/REPOSITORY:TAG",
           ),
         ),
       ),

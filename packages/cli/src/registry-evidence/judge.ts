@@ -17,7 +17,8 @@ export interface Rejected {
 /** Something attached is offered as evidence about these subjects. */
 export interface Offered {
   readonly about: readonly Digest[];
-  readonly isLayout: boolean;
+  /** Links may need a layout that answers for their step, so they come after everything else. */
+  readonly isLink: boolean;
   readonly predicateType?: string;
 }
 
@@ -50,11 +51,11 @@ export function judgeBytes(
 ): Offered | Rejected {
   const evidence = new Evidence(sha256(bytes), bytes, DEFAULT_LIMITS);
   try {
-    if (evidence.kind !== "statement") return { about: [of], isLayout: evidence.kind === "layout" };
+    if (evidence.kind !== "statement") return { about: [of], isLink: evidence.kind === "link" };
     const { statement } = evidence;
     const about = subjects.filter((digest) => names(statement, digest));
     const { predicateType } = statement;
-    if (about.length > 0) return { about, isLayout: false, predicateType };
+    if (about.length > 0) return { about, isLink: false, predicateType };
     return {
       setAside: "about another",
       why: "None of its subjects is part of this artifact.",

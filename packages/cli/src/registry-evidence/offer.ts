@@ -3,7 +3,7 @@ import { type Digest, encodeBase64 } from "@stemma/encoding";
 import { type ContentStore, OciError, readWholeBlob } from "@stemma/oci";
 import { callServer, type DomainOptions, domainOf } from "../api.ts";
 import { throwIfRefused } from "../ceremony.ts";
-import { contentsOf } from "../contents.ts";
+import { contentsOf, contentsWith } from "../contents.ts";
 import { ServerProblem } from "../error.ts";
 import { progress } from "../output.ts";
 import type { Found, RegistryEvidence, Subject } from "./find.ts";
@@ -26,10 +26,10 @@ export interface OfferOptions extends DomainOptions {
   readonly wait: boolean;
 }
 
-interface Offer {
+/** What may be evidence, as it was received. */
+interface Offer extends Offered {
   readonly found: Found;
   readonly bytes: Uint8Array;
-  readonly judgement: Offered;
 }
 
 /** Refusals that would be those of every other item as well. */
@@ -52,34 +52,35 @@ export async function offerEvidence(
   evidence: RegistryEvidence,
   options: OfferOptions,
 ): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  const offers: Offer[] = [];
   const digests = evidence.subjects.map(({ document }) => document.digest);
-  for (const found of evidence.found) {
-    const judged = judgeKind(found.kind) ?? (await judgeBlob(store, found, digests));
-    if ("setAside" in judged) rows.push(setAside(found, judged));
-    else offers.push({ found, ...judged });
-  }
-  // A layout that answers for a step speaks for the links of its own steps, so it goes first.
-  offers.sort((a, b) => Number(b.judgement.isLayout) - Number(a.judgement.isLayout));
+  const rows: Row[] = [];
   const sent = new Set<string>();
-  const known = new Map<Digest, Promise<readonly Uint8Array[]>>();
-  const contentsFor = (digest: Digest): Promise<readonly Uint8Array[]> => {
-    const before = known.get(digest) ?? contentsOf(store, digest).then((contents) => [...contents.values()]);
-    known.set(digest, before);
-    return before;
-  };
-  for (const [at, offer] of offers.entries()) {
-    progress(`Recording ${at + 1} of ${offers.length}…`);
+  const known = new Map<Digest, ReadonlyMap<Digest, Uint8Array>>();
+  const offer = async (item: Offer) => {
     for (const subject of evidence.subjects) {
       const { digest } = subject.document;
-      const key = `${digest} ${offer.found.blob.digest}`;
+      const key = `${digest} ${item.found.blob.digest}`;
       // The same piece is often attached in several ways.
-      if (!offer.judgement.about.includes(digest) || sent.has(key)) continue;
+      if (!item.about.includes(digest) || sent.has(key)) continue;
       sent.add(key);
-      const contents = await contentsFor(digest);
-      rows.push(await send(offer, subject, contents, options));
+      const contents = known.get(digest) ?? (await contentsOf(store, digest));
+      known.set(digest, contents);
+      rows.push(await send(item, subject, contentsWith(digest, contents, item.bytes), options));
     }
+  };
+  const links: Found[] = [];
+  for (const [at, found] of evidence.found.entries()) {
+    progress(`Looking at ${at + 1} of ${evidence.found.length}…`);
+    const judged = judgeKind(found.kind) ?? (await judgeBlob(store, found, digests));
+    if ("setAside" in judged) rows.push(setAside(found, judged));
+    else if (judged.isLink) links.push(found);
+    else await offer(judged);
+  }
+  // Read again rather than kept: one piece at a time is in memory.
+  for (const found of links) {
+    const judged = await judgeBlob(store, found, digests);
+    if ("setAside" in judged) rows.push(setAside(found, judged));
+    else await offer(judged);
   }
   return rows;
 }
@@ -88,7 +89,7 @@ async function judgeBlob(
   store: ContentStore,
   found: Found,
   subjects: readonly Digest[],
-): Promise<Rejected | Omit<Offer, "found">> {
+): Promise<Offer | Rejected> {
   let bytes: Uint8Array;
   try {
     bytes = await readWholeBlob(store, found.blob, LIMITS.evidenceBytes);
@@ -98,8 +99,8 @@ async function judgeBlob(
     if (!broken) throw error;
     return { setAside: "unreadable", why: error.message, code: error.code };
   }
-  const judgement = judgeBytes(bytes, found, subjects);
-  return "setAside" in judgement ? judgement : { bytes, judgement };
+  const judged = judgeBytes(bytes, found, subjects);
+  return "setAside" in judged ? judged : { ...judged, found, bytes };
 }
 
 function setAside(found: Found, judged: Rejected): Row {
@@ -108,13 +109,13 @@ function setAside(found: Found, judged: Rejected): Row {
 }
 
 async function send(
-  { found, bytes, judgement }: Offer,
+  { found, bytes, predicateType }: Offer,
   { document }: Subject,
   contents: readonly Uint8Array[],
   options: OfferOptions,
 ): Promise<Row> {
   const { digest, mediaType, artifactType } = document;
-  const row = { found, subject: digest, predicateType: judgement.predicateType };
+  const row = { found, subject: digest, predicateType };
   try {
     const { body: change, status } = await callServer<ChangeAnswer>(options, "recordArtifact", {
       params: { domain: domainOf(options), digest },

@@ -1,7 +1,7 @@
 import { isDomainName, ServiceError } from "@stemma/contract";
 import { sha256 } from "@stemma/crypto";
 import { type Digest, digestParts, parseDigest, type Sha256Hex } from "@stemma/encoding";
-import { IMAGE_INDEX, IMAGE_MANIFEST } from "@stemma/image";
+import { IMAGE_INDEX, IMAGE_MANIFEST, type Manifest } from "@stemma/image";
 import { insertReferrerList, isReferrerBlob, readReferrer, readReferrerList } from "@stemma/store";
 import type { Published } from "../domain/domains.ts";
 import { type Answer, bytesAnswer, type Caching, jsonAnswer } from "../http/answer.ts";
@@ -9,7 +9,7 @@ import type { Handlers } from "../http/handler.ts";
 import { REGISTRY_HEADERS } from "../http/problems.ts";
 import { lookUp } from "../read/artifacts.ts";
 import type { Context } from "../service.ts";
-import { EMPTY, writeList } from "./referrer.ts";
+import { EMPTY, writeAttestations, writeList } from "./referrer.ts";
 
 /**
  * The façade of a registry (OCI distribution 1.1): stock clients read the evidence of a digest here, whichever registry
@@ -23,32 +23,32 @@ export function registryHandlers(
 > {
   const { domains, pool, referrers } = context;
 
-  /** All referrers of an artifact in one list; undefined when there are none. */
-  async function wholeList(published: Published, digest: Digest, signal: AbortSignal) {
+  /** All referrers of an artifact; empty when it is not on record. */
+  async function allOf(published: Published, digest: Digest, signal: AbortSignal) {
     const record = (await lookUp(context, published, digest))?.record;
-    if (record === undefined || record.evidence.length === 0) return undefined;
+    if (record === undefined) return [];
     const { referrers: found, next } = await referrers.list(published, record, undefined, signal);
-    if (next !== undefined) {
-      throw new ServiceError("not_ready", "The list of referrers is being made; try again shortly.");
-    }
-    return writeList(found);
+    if (next === undefined) return found;
+    throw new ServiceError("not_ready", "The list of referrers is being made; try again shortly.");
   }
 
   function whileCurrent(published: Published): () => boolean {
     return () => domains.heads.isCurrent(published.domain.id, published.head.epoch);
   }
 
-  /** Evidence, by the one tag that there is: the fallback for clients without the referrers API. */
+  /** Evidence, by the tags that clients without the referrers API, and cosign before version 3, look for. */
   async function byTag(published: Published, tag: string, signal: AbortSignal): Promise<Answer> {
-    const hex = /^sha256-([0-9a-f]{64})$/.exec(tag)?.[1];
-    const digest = hex === undefined ? undefined : parseDigest(`sha256:${hex}`);
-    const list = digest && (await wholeList(published, digest, signal));
-    if (digest === undefined || list === undefined) {
-      throw new ServiceError("unknown_manifest", "Nothing has this tag.");
+    const [, hex, ending = ""] = /^sha256-([0-9a-f]{64})(\.att)?$/.exec(tag) ?? [];
+    if (hex !== undefined) {
+      const digest = parseDigest(`sha256:${hex}`);
+      const tagged = taggedBy(await allOf(published, digest, signal)).find((item) => item.ending === ending);
+      if (tagged !== undefined) {
+        const name = sha256(tagged.bytes);
+        await insertReferrerList(pool, published.domain.id, name, digest);
+        return content(tagged.mediaType, tagged.bytes, name, "brief", whileCurrent(published));
+      }
     }
-    const name = sha256(list);
-    await insertReferrerList(pool, published.domain.id, name, digest);
-    return content(IMAGE_INDEX, list, name, "brief", whileCurrent(published));
+    throw new ServiceError("unknown_manifest", "Nothing has this tag.");
   }
 
   async function byDigest(
@@ -64,9 +64,10 @@ export function registryHandlers(
         return content(IMAGE_MANIFEST, manifest, hex, "immutable", () => true);
       }
       const subject = await readReferrerList(pool, published.domain.id, hex);
-      const list = subject && (await wholeList(published, subject, signal));
-      if (list !== undefined && sha256(list) === hex) {
-        return content(IMAGE_INDEX, list, hex, "immutable", whileCurrent(published));
+      const tagged = subject === undefined ? [] : taggedBy(await allOf(published, subject, signal));
+      const found = tagged.find(({ bytes }) => sha256(bytes) === hex);
+      if (found !== undefined) {
+        return content(found.mediaType, found.bytes, hex, "immutable", whileCurrent(published));
       }
     }
     if (isHead) {
@@ -138,6 +139,20 @@ export function registryHandlers(
       return { ...jsonAnswer(200, { name: params.name, tags: [] }), headers: REGISTRY_HEADERS };
     },
   };
+}
+
+/** What is found by a tag that is made of an artifact's digest: an ending, and the document. */
+function taggedBy(
+  found: readonly Manifest[],
+): readonly { readonly ending: string; readonly mediaType: string; readonly bytes: Uint8Array }[] {
+  if (found.length === 0) return [];
+  const attestations = writeAttestations(found);
+  return [
+    { ending: "", mediaType: IMAGE_INDEX, bytes: writeList(found) },
+    ...(attestations === undefined
+      ? []
+      : [{ ending: ".att", mediaType: IMAGE_MANIFEST, bytes: attestations }]),
+  ];
 }
 
 /** Names of repositories (distribution 1.1, "Pulling manifests"). Two hyphens and more are one separator there. */

@@ -4,6 +4,7 @@ import {
   BUNDLE_CONTENT,
   BUNDLE_PREDICATE_TYPE,
   COSIGN_PREDICATE_TYPE,
+  COSIGN_SIGNATURE,
   CREATED,
   DSSE_ENVELOPE,
   EMPTY_CONFIG,
@@ -78,6 +79,28 @@ export function writeList(referrers: readonly Manifest[]): Uint8Array {
     annotations: Object.fromEntries(annotations),
   }));
   return utf8(JSON.stringify({ schemaVersion: 2, mediaType: IMAGE_INDEX, manifests }));
+}
+
+/**
+ * The attestations of an artifact as cosign before version 3 looks for them, under the tag `sha256-<hex>.att`: one manifest with a
+ * layer for each DSSE envelope (cosign's ATTESTATION_SPEC). Undefined when none of the referrers is one.
+ */
+export function writeAttestations(referrers: readonly Manifest[]): Uint8Array | undefined {
+  const layers = referrers
+    .filter(
+      ({ artifactType, annotations }) => artifactType === DSSE_ENVELOPE && annotations.has(PREDICATE_TYPE),
+    )
+    .flatMap((manifest) => manifest.layers)
+    .map(({ mediaType, digest, size, annotations }) => ({
+      mediaType,
+      digest,
+      size,
+      annotations: { [COSIGN_SIGNATURE]: "", ...Object.fromEntries(annotations) },
+    }));
+  if (layers.length === 0) return undefined;
+  return utf8(
+    JSON.stringify({ schemaVersion: 2, mediaType: IMAGE_MANIFEST, config: EMPTY_DESCRIPTOR, layers }),
+  );
 }
 
 function present(name: Sha256Hex, bytes: Uint8Array): Presentation {

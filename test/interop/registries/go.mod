@@ -1,0 +1,5 @@
+module example.com/stemma/interop/registries
+
+go 1.25.0
+
+require github.com/google/go-containerregistry v0.21.9
