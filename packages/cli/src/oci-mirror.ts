@@ -72,8 +72,10 @@ export function registryDestination(store: ContentStore): MirrorDestination {
     await store.writeBlob(blob, blobsOf(bytes));
     return blob;
   };
+  let written: Promise<Descriptor> | undefined;
   const writeLayers = async (tag: string, layers: readonly Descriptor[]): Promise<void> => {
-    const config = await write(EMPTY, EMPTY_CONFIG);
+    written ??= write(EMPTY, EMPTY_CONFIG);
+    const config = await written;
     const manifest = readManifest(writeManifest({ artifactType: METADATA_LAYER, config, layers }));
     if ((await store.findDocument(tag))?.digest !== manifest.digest)
       await store.writeDocument(manifest, { tag });

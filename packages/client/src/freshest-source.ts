@@ -16,6 +16,7 @@ import { type Sha256Hex, StemmaError } from "@stemma/encoding";
 import { DEFAULT_LIMITS, type ForeignDomain, findDelegation, TrustedMetadata } from "@stemma/tuf";
 import { ClientError } from "./error.ts";
 import type { Source } from "./source.ts";
+import { SourceGroup } from "./source-group.ts";
 
 export interface FreshestOptions {
   /** The pinned root.json, from which everything is checked. */
@@ -26,8 +27,6 @@ export interface FreshestOptions {
   readonly time: () => Date;
 }
 
-/** Milliseconds for which a source that failed is not asked again. */
-const LEFT_ALONE_MS = 30_000;
 /** A pinned root of another domain came as a target file; so many of that size are remembered. */
 const FILES_KEPT = 64;
 
@@ -51,8 +50,7 @@ class FreshestSource implements Source {
   /** What the last timestamp led to. */
   #view: TrustedMetadata | undefined;
   #loaded: string[] = [];
-  #order: readonly Source[];
-  readonly #failed = new Map<Source, { readonly until: number; readonly error: ClientError }>();
+  readonly #group: SourceGroup;
   /** Target files that may be pinned roots of other domains: those of a third domain come by in the second. */
   readonly #files: Map<Sha256Hex, Uint8Array>;
   readonly #foreign = new Map<Sha256Hex, Source>();
@@ -61,7 +59,7 @@ class FreshestSource implements Source {
     this.#options = options;
     this.#files = files;
     this.#roots = TrustedMetadata.create(options.root, { time: options.time() });
-    this.#order = options.sources;
+    this.#group = new SourceGroup(options.sources);
   }
 
   metadata(role: string, version: number | undefined, maxLength: number): Promise<Uint8Array | undefined> {
@@ -72,7 +70,7 @@ class FreshestSource implements Source {
 
   target(path: string, digest: Sha256Hex, length: number): Promise<Uint8Array | undefined> {
     const isRight = (bytes: Uint8Array): boolean => bytes.length === length && sha256(bytes) === digest;
-    return this.#first(
+    return this.#group.first(
       (source) => source.target(path, digest, length),
       (bytes) => {
         if (!isRight(bytes)) return false;
@@ -88,10 +86,10 @@ class FreshestSource implements Source {
   ): Promise<ReadonlyMap<Sha256Hex, Uint8Array>> {
     const found = new Map<Sha256Hex, Uint8Array>();
     let failure: ClientError | undefined;
-    for (const source of this.#order) {
+    for (const source of this.#group.order) {
       const missing = wanted.filter((digest) => !found.has(digest));
       if (missing.length === 0) break;
-      const answer = await this.#ask(source, () => source.evidence(missing, maxLength));
+      const answer = await this.#group.ask(source, () => source.evidence(missing, maxLength));
       if (answer instanceof ClientError) {
         failure ??= answer;
         continue;
@@ -123,11 +121,11 @@ class FreshestSource implements Source {
     if (version <= pinned) {
       return version === pinned
         ? this.#options.root
-        : this.#first((source) => source.metadata("root", version, maxLength));
+        : this.#group.first((source) => source.metadata("root", version, maxLength));
     }
     while (this.#roots.root.signed.version < version) {
       const next = this.#roots.root.signed.version + 1;
-      const bytes = await this.#first(
+      const bytes = await this.#group.first(
         (source) => source.metadata("root", next, maxLength),
         (candidate) => accepts(() => this.#roots.updateRoot(candidate)),
         "ours",
@@ -141,7 +139,9 @@ class FreshestSource implements Source {
   async #newest(maxLength: number): Promise<Uint8Array | undefined> {
     const { sources } = this.#options;
     const answers = await Promise.all(
-      sources.map((source) => this.#ask(source, () => source.metadata("timestamp", undefined, maxLength))),
+      sources.map((source) =>
+        this.#group.ask(source, () => source.metadata("timestamp", undefined, maxLength)),
+      ),
     );
     const candidates: Candidate[] = [];
     for (const [index, bytes] of answers.entries()) {
@@ -154,7 +154,7 @@ class FreshestSource implements Source {
     }
     candidates.sort((a, b) => b.version - a.version);
     for (const { source, bytes } of candidates) {
-      this.#order = [source, ...sources.filter((other) => other !== source)];
+      this.#group.order = [source, ...sources.filter((other) => other !== source)];
       const view = await this.#complete(bytes);
       if (view === undefined) continue;
       this.#view = view;
@@ -162,7 +162,7 @@ class FreshestSource implements Source {
       return bytes;
     }
     this.#view = undefined;
-    this.#order = sources;
+    this.#group.order = sources;
     return candidates[0]?.bytes ?? oneOf(answers);
   }
 
@@ -181,14 +181,14 @@ class FreshestSource implements Source {
     const { snapshotLength, targetsLength } = view.limits;
     const version = consistent ? view.timestamp?.signed.snapshot.version : undefined;
     try {
-      const snapshot = await this.#first(
+      const snapshot = await this.#group.first(
         (source) => source.metadata("snapshot", version, snapshotLength),
         (bytes) => accepts(() => view.updateSnapshot(bytes)),
         "ours",
       );
       if (snapshot === undefined) return undefined;
       const meta = view.snapshot?.signed.meta.get("targets");
-      const targets = await this.#first(
+      const targets = await this.#group.first(
         (source) => source.metadata("targets", consistent ? meta?.version : undefined, targetsLength),
         (bytes) => accepts(() => view.updateTargets(bytes, "targets", "root")),
         "ours",
@@ -214,9 +214,9 @@ class FreshestSource implements Source {
       return delegations !== undefined && findDelegation(delegations, role) !== undefined;
     });
     if (view === undefined || delegator === undefined) {
-      return this.#first((source) => source.metadata(role, version, maxLength));
+      return this.#group.first((source) => source.metadata(role, version, maxLength));
     }
-    const bytes = await this.#first(
+    const bytes = await this.#group.first(
       (source) => source.metadata(role, version, maxLength),
       (candidate) => accepts(() => view.updateTargets(candidate, role, delegator)),
     );
@@ -224,47 +224,6 @@ class FreshestSource implements Source {
       this.#loaded.push(role);
     }
     return bytes;
-  }
-
-  /**
-   * The first answer that is right. Where none is: throws what a source failed with, or else gives an answer that is wrong,
-   * unless only right ones are of use here.
-   */
-  async #first(
-    ask: (source: Source) => Promise<Uint8Array | undefined>,
-    isRight: (bytes: Uint8Array) => boolean = () => true,
-    use: "ours" | "theirs" = "theirs",
-  ): Promise<Uint8Array | undefined> {
-    let absent = false;
-    let failure: ClientError | undefined;
-    let wrong: Uint8Array | undefined;
-    for (const source of this.#order) {
-      const answer = await this.#ask(source, () => ask(source));
-      if (answer instanceof ClientError) failure ??= answer;
-      else if (answer === undefined) absent = true;
-      else if (isRight(answer)) return answer;
-      else wrong ??= answer;
-    }
-    // The end of the chain of roots is where any source that can be reached has no next.
-    if (use === "ours" && (absent || wrong !== undefined)) return undefined;
-    if (failure !== undefined) throw failure;
-    return wrong;
-  }
-
-  /** Asks, unless the source has just failed. What a source fails with is an answer here. */
-  async #ask<T>(source: Source, question: () => Promise<T>): Promise<T | ClientError> {
-    const failed = this.#failed.get(source);
-    if (failed !== undefined && performance.now() < failed.until) return failed.error;
-    try {
-      return await question();
-    } catch (error) {
-      if (!(error instanceof ClientError)) throw error;
-      // An answer that is too large is wrong, and says nothing about the next.
-      if (error.code !== "source_too_large") {
-        this.#failed.set(source, { until: performance.now() + LEFT_ALONE_MS, error });
-      }
-      return error;
-    }
   }
 
   #remember(digest: Sha256Hex, bytes: Uint8Array): void {

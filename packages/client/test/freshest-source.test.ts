@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import {
   asyncSource,
@@ -5,6 +8,7 @@ import {
   bundleSource,
   Client,
   ClientError,
+  fileCache,
   freshestSource,
   type Source,
 } from "@stemma/client";
@@ -88,6 +92,25 @@ describe("of several sources, the freshest that verifies wins", () => {
     await domain.publish();
     expect((await verdict([frozen])).decision).toBe("allow");
     expect((await verdict([frozen, served(mirror())])).reasons).toMatchObject([{ code: "artifact_revoked" }]);
+  });
+
+  test("over one that was rolled back behind what the client remembers", async () => {
+    const back = served(mirror());
+    await domain.publish();
+    const fresh = served(mirror());
+    const folder = await mkdtemp(join(tmpdir(), "stemma-freshest-"));
+    try {
+      const from = (sources: readonly Source[]) => {
+        const source = freshestSource({ root: domain.root, sources, time: () => domain.now });
+        const client = new Client({ root: domain.root, source, cache: fileCache(join(folder, "cache")) });
+        return client.verify({ digest: domain.digest, project: "app", time: domain.now });
+      };
+      expect((await from([fresh])).decision).toBe("allow");
+      expect((await from([back])).reasons).toMatchObject([{ code: "rollback" }]);
+      expect((await from([back, fresh])).decision).toBe("allow");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test("over one that has expired", async () => {

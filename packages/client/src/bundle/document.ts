@@ -57,7 +57,7 @@ export function bundleBlobs(manifest: Manifest): readonly Descriptor[] {
   return [...new Map([manifest.config, ...manifest.layers].map((blob) => [blob.digest, blob])).values()];
 }
 
-/** Reads the manifest of a bundle. Throws `bad_bundle`. */
+/** Reads the manifest of a bundle; of layers, `readManifest` takes as many as a bundle may have. Throws `bad_bundle`, `bundle_too_large`. */
 export function readBundleManifest(bytes: Uint8Array): Manifest {
   let manifest: Manifest;
   try {
@@ -68,15 +68,12 @@ export function readBundleManifest(bytes: Uint8Array): Manifest {
       cause: error,
     });
   }
-  const { artifactType, config, layers } = manifest;
+  const { artifactType, config } = manifest;
   if (artifactType !== BUNDLE_ARTIFACT_TYPE) {
     throw new ClientError("bad_bundle", `A bundle has "artifactType": "${BUNDLE_ARTIFACT_TYPE}".`);
   }
   if (config.mediaType !== EMPTY_CONFIG || config.digest !== EMPTY_DIGEST) {
     throw new ClientError("bad_bundle", `The configuration of a bundle is {}, of the type ${EMPTY_CONFIG}.`);
-  }
-  if (layers.length > BUNDLE_LIMITS.documents) {
-    throw new ClientError("bundle_too_large", `A bundle has at most ${BUNDLE_LIMITS.documents} documents.`);
   }
   let size = 0;
   for (const blob of bundleBlobs(manifest)) {

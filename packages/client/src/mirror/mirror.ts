@@ -25,6 +25,7 @@ import { ClientError } from "../error.ts";
 import { rootsUpTo } from "../root-chain.ts";
 import type { Cache, Source } from "../source.ts";
 import { filesOf, type MirrorFile } from "./files.ts";
+import { inParallel } from "./in-parallel.ts";
 
 /** Where a trust domain is copied to. */
 export interface MirrorDestination {
@@ -222,29 +223,6 @@ function snapshotListedBy(timestamp: Uint8Array): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Does work on every item, so many at a time. After a failure nothing is begun, and nothing goes on behind the caller's back. */
-async function inParallel<T>(
-  workers: number,
-  items: readonly T[],
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items.values();
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    for (const item of queue) {
-      if (failed) return;
-      try {
-        await work(item);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(workers, items.length) }, worker));
-  for (const end of ends) if (end.status === "rejected") throw end.reason;
 }
 
 function incomplete(what: string): ClientError {
