@@ -5,6 +5,7 @@
  */
 import { Mirror } from "../test/support/mirror.ts";
 import { attacks } from "./demo/attacks.ts";
+import { builtUpon } from "./demo/bases.ts";
 import { Stage } from "./demo/stage.ts";
 import {
   buildRelease,
@@ -15,7 +16,7 @@ import {
   recordRelease,
   type Say,
 } from "./demo/story.ts";
-import { testedProject } from "./demo/tests.ts";
+import { type Episode, testedProject } from "./demo/tests.ts";
 
 const keep = process.argv.includes("--keep");
 const unknown = process.argv.slice(2).filter((arg) => arg !== "--keep");
@@ -99,22 +100,16 @@ async function play(): Promise<boolean> {
   }
 
   title("7. A project that demands a passed test: held back until the evidence is there");
-  for (const { words, code, come } of await testedProject(stage, release, say)) {
-    await come();
-    const said = await stage.run([
-      ...["verify", release.imageDigest, "--root", release.rootFile, "--project", "tested", "--json"],
-    ]);
-    const right =
-      code === undefined ? said.exitCode === 0 : said.exitCode === 1 && said.stdout.includes(`"${code}"`);
-    good &&= right;
-    const answer = code === undefined ? "allow" : "deny";
-    say(
-      `${right ? paint(code === undefined ? 32 : 33, answer) : paint(31, `NOT ${answer.toUpperCase()}`)}  ${words}${code === undefined ? "" : `: ${code}`}`,
-    );
-    if (!right) process.stdout.write(indent(`exit code ${said.exitCode}\n${said.stdout}${said.stderr}`));
-  }
+  good = (await playEpisodes("tested", await testedProject(stage, release, say))) && good;
 
-  title("8. Who could sign for what, and who changed that, verified again from the pinned root");
+  title("8. An image built upon the release: its layers must begin with exactly those");
+  const upon = await builtUpon(stage, release, say);
+  good = (await playEpisodes("upon", upon)) && good;
+  const lineage = await stage.run(["lineage", upon.at(-1)?.what ?? "", "--project", "upon"]);
+  good &&= lineage.exitCode === 0;
+  process.stdout.write(indent(lineage.stdout + (lineage.exitCode === 0 ? "" : lineage.stderr)));
+
+  title("9. Who could sign for what, and who changed that, verified again from the pinned root");
   const history = await stage.run(["history", "--root", release.rootFile]);
   good &&= history.exitCode === 0;
   process.stdout.write(indent(history.stdout + (history.exitCode === 0 ? "" : history.stderr)));
@@ -133,6 +128,24 @@ async function play(): Promise<boolean> {
     say("npm run stemma -- history");
     say(`open ${stage.server}/docs`);
     say("Stop it with Ctrl-C; everything is removed then.");
+  }
+  return good;
+}
+
+/** Each verdict of a story, beside what it must be. */
+async function playEpisodes(project: string, episodes: readonly Episode[]): Promise<boolean> {
+  let good = true;
+  for (const { words, code, what, come } of episodes) {
+    await come();
+    const said = await stage.run(["verify", what, "--project", project, "--json"]);
+    const right =
+      code === undefined ? said.exitCode === 0 : said.exitCode === 1 && said.stdout.includes(`"${code}"`);
+    good &&= right;
+    const answer = code === undefined ? "allow" : "deny";
+    say(
+      `${right ? paint(code === undefined ? 32 : 33, answer) : paint(31, `NOT ${answer.toUpperCase()}`)}  ${words}${code === undefined ? "" : `: ${code}`}`,
+    );
+    if (!right) process.stdout.write(indent(`exit code ${said.exitCode}\n${said.stdout}${said.stderr}`));
   }
   return good;
 }

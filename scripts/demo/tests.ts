@@ -14,6 +14,8 @@ export interface Episode {
   readonly words: string;
   /** The code of the denial; undefined when it must be allowed. */
   readonly code: string | undefined;
+  /** The artifact that is asked about. */
+  readonly what: string;
   readonly come: () => Promise<unknown>;
 }
 
@@ -60,16 +62,19 @@ export async function testedProject(stage: Stage, release: Release, say: Say): P
     {
       words: "with the links of all other steps",
       code: "no_matching_attestation",
+      what: release.imageDigest,
       come: () => record(release.links),
     },
     {
       words: "with the attestation of a test that failed",
       code: "attribute_failed",
+      what: release.imageDigest,
       come: () => attest("failed", ["--no-such-option"]),
     },
     {
       words: "with the attestation of one that passed",
       code: undefined,
+      what: release.imageDigest,
       come: () => attest("passed", ["--version"]),
     },
   ];

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Artifacts move between real registries, by stemma and by the stock tools: Debian's docker-registry 2.8.2, CNCF
 # distribution v3, and the registry of go-containerregistry, the only one of them that lists referrers; crane, oras,
-# regctl, cosign and skopeo. Tools of the right version on the PATH are taken, others are installed for the run.
+# regctl, cosign and skopeo.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd -P)
 if ! command -v go >/dev/null; then
@@ -13,21 +13,11 @@ trap 'rm -rf "$work"' EXIT
 bin="$work/bin"
 mkdir "$bin"
 
-# NAME MODULE PACKAGE VERSION
-tool() {
-  local found
-  found=$(command -v "$1" || true)
-  if [ -n "$found" ] && go version -m "$found" 2>/dev/null | grep -qE "^[[:space:]]mod[[:space:]]$2[[:space:]]$4([[:space:]]|$)"; then
-    ln -s "$found" "$bin/$1"
-  else
-    GOBIN="$bin" go install -p 2 "$2$3@$4"
-  fi
-}
-tool registry github.com/distribution/distribution/v3 /cmd/registry v3.1.1
-tool crane github.com/google/go-containerregistry /cmd/crane v0.21.9
-tool oras oras.land/oras /cmd/oras v1.3.3
-tool regctl github.com/regclient/regclient /cmd/regctl v0.11.5
-tool cosign github.com/sigstore/cosign/v3 /cmd/cosign v3.1.2
+. "$root/test/interop/tools.sh"
+need_tools registry crane oras regctl cosign
+for name in registry crane oras regctl cosign; do
+  ln -s "$(command -v "$name")" "$bin/$name"
+done
 (cd "$root/test/interop/registries" && go build -p 2 -o "$bin/referrers-registry" .)
 
 # Debian's, unpacked beside the system with the libraries that skopeo needs; nothing is installed.

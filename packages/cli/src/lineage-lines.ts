@@ -1,4 +1,4 @@
-import { branchWords, type LineageBranch } from "./lineage-tree.ts";
+import { branchWords, type LineageBranch, sureness } from "./lineage-tree.ts";
 import { type Line, type Style, styled } from "./output.ts";
 
 /** The tree of a lineage for a terminal. */
@@ -7,11 +7,14 @@ export function lineageLines(tree: LineageBranch): readonly Line[] {
     [styled(styleOf(tree), branchWords(tree)), "  ", styled("bold", tree.digest ?? "")],
     ...(tree.name === undefined ? [] : [`  ${tree.name}`]),
     ...problemLines(tree, "  "),
-    ...tree.branches.flatMap((branch, index) =>
-      branchLines(branch, index === tree.branches.length - 1, "  "),
-    ),
+    ...branchesLines(tree, "  "),
     ...(tree.branches.length === 0 ? [[styled("dim", "  nothing is known that it rests on")]] : []),
   ];
+}
+
+/** What an artifact rests on, below something else that was said of it. */
+export function branchesLines({ branches }: LineageBranch, indent: string): readonly Line[] {
+  return branches.flatMap((branch, index) => branchLines(branch, index === branches.length - 1, indent));
 }
 
 function branchLines(branch: LineageBranch, last: boolean, indent: string): readonly Line[] {
@@ -25,9 +28,7 @@ function branchLines(branch: LineageBranch, last: boolean, indent: string): read
     ],
     ...(branch.name === undefined ? [] : [`${bar}${branch.name}`]),
     ...problemLines(branch, bar),
-    ...branch.branches.flatMap((below, index) =>
-      branchLines(below, index === branch.branches.length - 1, bar),
-    ),
+    ...branchesLines(branch, bar),
   ];
 }
 
@@ -35,7 +36,8 @@ function problemLines({ problem }: LineageBranch, indent: string): readonly Line
   return problem === undefined ? [] : [[styled("dim", `${indent}${problem}`)]];
 }
 
-function styleOf({ relation, grade, decision }: LineageBranch): Style {
-  if (relation === undefined) return decision === "allow" ? "good" : "bad";
-  return grade === "proven" ? "good" : grade === "contained" ? "warn" : "dim";
+const STYLES = { good: "good", fair: "warn", weak: "dim", bad: "bad" } as const;
+
+function styleOf(branch: LineageBranch): Style {
+  return STYLES[sureness(branch)];
 }

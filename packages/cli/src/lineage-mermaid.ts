@@ -1,4 +1,4 @@
-import { branchWords, type LineageBranch } from "./lineage-tree.ts";
+import { branchWords, type LineageBranch, sureness } from "./lineage-tree.ts";
 import { clip } from "./text-width.ts";
 
 const COLUMNS = 60;
@@ -18,7 +18,7 @@ export function lineageMermaid(tree: LineageBranch): string {
       .filter((text) => text !== "")
       .map(quoted)
       .join("<br/>");
-    lines.push(`  ${id}["${label}"]:::${classOf(branch)}`);
+    lines.push(`  ${id}["${label}"]:::${sureness(branch)}`);
     for (const below of branch.branches) lines.push(`  ${id} --> ${add(below)}`);
     return id;
   };
@@ -30,12 +30,6 @@ export function lineageMermaid(tree: LineageBranch): string {
     "  classDef weak fill:#f6f8fa,stroke:#57606a",
     "  classDef bad fill:#ffebe9,stroke:#cf222e",
   ].join("\n")}\n`;
-}
-
-/** How sure a branch is, as the pictures colour it. */
-export function classOf({ relation, grade, decision }: LineageBranch): "good" | "fair" | "weak" | "bad" {
-  if (relation === undefined) return decision === "allow" ? "good" : "bad";
-  return grade === "proven" ? "good" : grade === "contained" ? "fair" : "weak";
 }
 
 /** Mermaid reads entities in quoted labels by number. */

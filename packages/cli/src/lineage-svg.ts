@@ -1,5 +1,4 @@
-import { classOf } from "./lineage-mermaid.ts";
-import { branchWords, type LineageBranch } from "./lineage-tree.ts";
+import { branchWords, type LineageBranch, sureness } from "./lineage-tree.ts";
 import { SVG_STYLE } from "./svg-style.ts";
 import { CHARACTER, round, textAt } from "./svg-text.ts";
 import { clip, widthOf } from "./text-width.ts";
@@ -9,6 +8,8 @@ const INDENT = 36;
 const ROW = 74;
 const HEIGHT = 58;
 const COLUMNS = 72;
+/** Width of a bold character, near enough. */
+const TITLE_CHARACTER = 9.5;
 
 interface Placed {
   readonly branch: LineageBranch;
@@ -46,8 +47,12 @@ function place(tree: LineageBranch): readonly Placed[] {
   const placed: Placed[] = [];
   const add = (branch: LineageBranch, depth: number, parent: number | undefined): void => {
     const row = placed.length;
-    const longest = linesOf(branch).reduce((most, { text }) => Math.max(most, widthOf(text)), 0);
-    placed.push({ branch, depth, row, parent, width: longest * CHARACTER + 28 });
+    const longest = linesOf(branch).reduce(
+      (most, { style, text }) =>
+        Math.max(most, widthOf(text) * (style === "title" ? TITLE_CHARACTER : CHARACTER)),
+      0,
+    );
+    placed.push({ branch, depth, row, parent, width: longest + 28 });
     for (const below of branch.branches) add(below, depth + 1, row);
   };
   add(tree, 0, undefined);
@@ -68,7 +73,7 @@ const left = ({ depth }: Placed): number => MARGIN + depth * INDENT;
 const top = (row: number): number => MARGIN + row * ROW;
 
 function box(one: Placed): readonly string[] {
-  const kind = classOf(one.branch);
+  const kind = sureness(one.branch);
   return [
     `<rect class="${kind === "bad" ? "denied" : kind}" x="${round(left(one))}" y="${top(one.row)}" width="${round(one.width)}" height="${HEIGHT}" rx="8"/>`,
     ...linesOf(one.branch).map(({ style, text }, index) =>

@@ -121,7 +121,19 @@ function problemOf({ reasons }: Verdict): string | undefined {
 /** `base, proven by debian of upstream, 5 of 7 layers`: what is known of a branch, in words. */
 export function branchWords({ relation, grade, origin, layers, decision }: LineageBranch): string {
   if (relation === undefined) return `${decision ?? ""}${origin === undefined ? "" : ` by ${origin}`}`;
+  // Which platforms an index lists is certain; whether they hold is what is to be told of them.
+  if (relation === "index" || relation === "platform") {
+    return `${relation}, ${decision === "deny" ? "does not hold itself" : "holds"}`;
+  }
   const by = grade === "proven" && origin !== undefined ? ` by ${origin}` : "";
   const share = layers === undefined ? "" : `, ${layers.base} of ${layers.image} layers`;
   return `${relation}, ${grade ?? ""}${by}${share}`;
+}
+
+/** How sure a branch is, as all drawings colour it. */
+export function sureness({ relation, grade, decision }: LineageBranch): "good" | "fair" | "weak" | "bad" {
+  if (relation === undefined || relation === "index" || relation === "platform") {
+    return decision === "deny" ? "bad" : "good";
+  }
+  return grade === "proven" ? "good" : grade === "contained" ? "fair" : "weak";
 }

@@ -103,7 +103,8 @@ async function pullSubject(text: string, options: SubjectOptions): Promise<Subje
 
 async function layoutSubject(text: string): Promise<Subject> {
   const place = parsePlace(text);
-  return { kind: "image-layout", ...partsOf(await checkArtifact(openPlace(place), nameIn(place))) };
+  const store = openPlace(place);
+  return { kind: "image-layout", ...partsOf(await checkArtifact(store, nameIn(place))), store };
 }
 
 function partsOf({ digest, mediaType, artifactType, bytes }: Document): Omit<Subject, "kind"> {

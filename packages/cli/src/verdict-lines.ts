@@ -1,6 +1,8 @@
 import type { InspectionTrace, Reason, SignerTrace, StepTrace } from "@stemma/in-toto";
 import type { Verdict } from "@stemma/lineage";
 import { adviceFor } from "./advice.ts";
+import { branchesLines } from "./lineage-lines.ts";
+import { lineageTree } from "./lineage-tree.ts";
 import { type Line, styled } from "./output.ts";
 import { plural, short } from "./text.ts";
 import { describeMoment } from "./time.ts";
@@ -15,6 +17,7 @@ export function verdictLines(verdict: Verdict): readonly Line[] {
       (warning): Line => [styled("warn", "  warning: "), `${warning.message} (${warning.code})`],
     ),
     ...treeLines(verdict),
+    ...ancestryLines(verdict),
     ...freshnessLines(verdict),
   ];
 }
@@ -61,6 +64,12 @@ function treeLines(verdict: Verdict): Line[] {
     lines.push([styled("dim", `     and ${setAside.length - MAX_ASIDE} more were set aside`)]);
   }
   return lines;
+}
+
+/** What it rests on beyond its own layout, where anybody demands that. */
+function ancestryLines(verdict: Verdict): readonly Line[] {
+  const tree = lineageTree(verdict);
+  return tree.branches.length === 0 ? [] : ["  rests on", ...branchesLines(tree, "  ")];
 }
 
 const MAX_ASIDE = 8;
