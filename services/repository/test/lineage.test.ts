@@ -288,6 +288,7 @@ describe("what rests on what", () => {
       "SELECT epoch, change_id FROM lineage_cursor ORDER BY domain_id",
     );
     expect(other.rows.every(({ epoch }) => epoch > 0)).toBe(true);
+    expect((await world.get("/metrics")).bytes.toString()).toContain("stemma_lineage_domains_behind 0");
   });
 
   test("edges cannot be taken out or made worse", async () => {
