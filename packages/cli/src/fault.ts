@@ -2,6 +2,7 @@ import { ClientError } from "@stemma/client";
 import { StemmaError } from "@stemma/encoding";
 import { OciError } from "@stemma/oci";
 import { CommanderError } from "commander";
+import { adviceFor } from "./advice.ts";
 import { CLI_CODES, CliError, type ExitCode, ServerProblem } from "./error.ts";
 import { jsonText, note, styled } from "./output.ts";
 
@@ -51,6 +52,8 @@ function describe(error: unknown): { name: string; message: string; advice?: str
   if (error instanceof ServerProblem) {
     return { name: error.code, message: error.message, advice: error.advice };
   }
-  if (error instanceof StemmaError) return { name: error.code, message: error.message };
+  if (error instanceof StemmaError) {
+    return { name: error.code, message: error.message, advice: adviceFor(error.code) };
+  }
   return { name: "internal_error", message: error instanceof Error ? error.message : String(error) };
 }

@@ -64,6 +64,8 @@ describe("copy", () => {
     expect(await referrersAt(at, "team/app")).toHaveLength(1);
     const again = await desk.stemma(["attach", to, "--from", "release", "--plain-http"]);
     expect(again.stdout).toContain("0 blobs sent (0 B)");
+    const elsewhere = await desk.stemma(["attach", to, "--from", `oci:${at.host}/team/ap`, "--plain-http"]);
+    expect(elsewhere.stdout).toMatch(/^Nothing was attached: .*\/team\/ap has nothing/);
   });
 
   test("uses the logins of other tools, and never shows them", async () => {
@@ -80,6 +82,12 @@ describe("copy", () => {
     expect(said.stdout + said.stderr).not.toContain(PASSWORD);
     expect(said.stdout + said.stderr).not.toContain(auth);
   });
+
+  test("towards a registry without TLS, the refusal says which option is missing", async () => {
+    const at = await registry();
+    const said = await desk.stemma(["copy", "release", `oci:${at.host}/team/app:1.0`]);
+    expect(said).toMatchObject({ code: 3, stderr: expect.stringContaining("needs --plain-http") });
+  }, 30_000);
 
   test.each([
     ["ambiguous_reference", 2, ["copy", "nothing", "there"]],

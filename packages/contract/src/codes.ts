@@ -98,7 +98,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Collect the missing signatures, for instance in a ceremony.",
   ),
   expired: kind(422, "Expired", "Make a new version with a later expiry."),
-  rollback: kind(422, "Older than the current version", "Make the next version from the current one."),
+  rollback: kind(
+    422,
+    "Older than the current version",
+    "Take a source that is up to date, of the trust domain of the pinned root; owners make the next version from the current one.",
+  ),
   wrong_version: kind(422, "Another version than expected", "Use the current version plus one."),
   length_mismatch: kind(422, "Length differs", "List the length of the very bytes."),
   digest_mismatch: kind(422, "Digest differs", "List the sha256 of the very bytes."),
@@ -381,7 +385,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Let the owners publish projects/<project>/layout.json.",
   ),
   project_not_claimed: kind(409, "Record claims another project", "Record the artifact for this project."),
-  project_unknown: kind(404, "No such project", "Delegate the project in targets first."),
+  project_unknown: kind(
+    404,
+    "No such project",
+    "Check the name of the project and of the trust domain, or delegate the project in targets first.",
+  ),
   too_much_evidence: kind(422, "Too much evidence", "A record holds at most 256 items."),
   source_unreachable: kind(503, "Source unreachable", "Try again later."),
   source_refused: kind(502, "Source refused", "See the detail."),
@@ -390,7 +398,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   domain_unreachable: kind(
     502,
     "Trust domain out of reach",
-    "Say where the other trust domain is to be had, or verify from a bundle that holds it.",
+    "Say where the other trust domain is to be had (--foreign NAME=SOURCE), or verify from a bundle that holds it.",
   ),
   bad_bundle: kind(422, "Bad bundle", "Fetch the bundle again."),
   bundle_too_large: kind(

@@ -63,7 +63,14 @@ async function attachCommand(
     onProgress: progress.update,
   });
   progress.end();
-  return outcomeOf(attached, "Attached what belongs to", writer.place);
+  const outcome = outcomeOf(attached, "Attached what belongs to", writer.place);
+  if (attached.belongings.length > 0) return outcome;
+  // A place that has nothing, and a name of a place that is not there, look the same from outside.
+  const nothing: Line = [
+    styled("warn", "Nothing was attached: "),
+    `${reader.place} has nothing that belongs to ${attached.root.digest}; check its name.`,
+  ];
+  return { ...outcome, lines: [nothing, ...(outcome.lines ?? []).slice(1)] };
 }
 
 function outcomeOf(result: CopyResult, done: string, place: string): Outcome {
