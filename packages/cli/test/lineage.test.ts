@@ -121,6 +121,12 @@ describe("from a base image to what rests on it", () => {
     const { stdout } = await desk.stemma(["lineage-policy", "explain", "lineage.json"]);
     expect(stdout).toContain("proven by app of the trust domain upstream (which may be the lowest)");
 
+    const again = await desk.json(["lineage-policy", "new", "lineage.json", "--platforms", "index"], 2);
+    expect(again).toHaveProperty("error.code", "file_exists");
+    await writeFile(desk.path("typo.json"), '{"_type": "stemma-lineage", "version": 1,}');
+    const typo = await desk.json(["lineage-policy", "explain", "typo.json"], 1);
+    expect(typo).toHaveProperty("error.code", "bad_json");
+
     const publish = ["lineage-policy", "publish", "lineage.json", "--project", "app", "--key", "owner.pem"];
     const unpinned = await desk.stemma(publish);
     expect(unpinned).toMatchObject({ code: 2, stderr: expect.stringContaining("--pin upstream=") });

@@ -105,9 +105,10 @@ async function writePolicy(options: WriteOptions, file: string): Promise<Outcome
     }),
   );
   const policy = readLineagePolicy(bytes);
-  await writeOutput(file, bytes);
+  const document = documentOf(bytes);
+  await writeOutput(file, `${JSON.stringify(document, null, 2)}\n`, { create: true });
   return {
-    document: { file, policy: documentOf(bytes) },
+    document: { file, policy: document },
     lines: [["Wrote ", styled("bold", file)], ...policyLines(policy)],
   };
 }
@@ -140,7 +141,8 @@ function readDependency(text: string): Record<string, unknown> {
 
 async function explainPolicy(_options: unknown, file: string): Promise<Outcome> {
   const bytes = await readInput(file);
-  return { document: { file, policy: documentOf(bytes) }, lines: policyLines(readLineagePolicy(bytes)) };
+  const policy = readLineagePolicy(bytes);
+  return { document: { file, policy: documentOf(bytes) }, lines: policyLines(policy) };
 }
 
 function documentOf(bytes: Uint8Array): unknown {
