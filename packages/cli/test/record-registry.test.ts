@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { BUNDLE_ARTIFACT_TYPE } from "@stemma/client";
 import { type Signer, sha256 } from "@stemma/crypto";
 import { type Digest, utf8 } from "@stemma/encoding";
 import {
@@ -365,6 +366,16 @@ describe("with the referrers API", () => {
     const report = await run(1);
     expect(said(report, document)).toEqual(["not judged: other, referrer"]);
     expect(report.leftOut).toEqual([expect.stringContaining(`belongs to ${sbom.document.digest}`)]);
+  });
+
+  test("a bundle of Stemma's is named, and is not taken apart", async () => {
+    const [{ document }] = images;
+    await store.writeDocument(document, { tag: "1.0" });
+    const bundle = makeReferrer(document, BUNDLE_ARTIFACT_TYPE, "{}");
+    await put(store, bundle);
+    const report = await run(1);
+    expect(said(report, document)).toEqual([]);
+    expect(report.leftOut).toEqual([expect.stringContaining(`${bundle.document.digest} is a Stemma bundle`)]);
   });
 
   test("an index may lie about what attests what: another digest is left out", async () => {

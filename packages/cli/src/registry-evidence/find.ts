@@ -1,3 +1,4 @@
+import { BUNDLE_ARTIFACT_TYPE } from "@stemma/client";
 import { type Digest, EncodingError, parseDigest } from "@stemma/encoding";
 import { type Attached, attachedIn, attestedBy, type Manifest, platformText } from "@stemma/image";
 import {
@@ -78,7 +79,10 @@ export async function findRegistryEvidence(store: ContentStore, name: string): P
     if (attesting.has(document.digest) && belonging.tag === undefined) continue;
     if (document.kind !== "manifest") others.push(`${document.digest} belongs to ${of} and is an index`);
     else if (!known.has(of)) others.push(`${document.digest} belongs to ${of}, which is itself attached`);
-    else add(document, of, placeOf(belonging));
+    else if (document.artifactType === BUNDLE_ARTIFACT_TYPE) {
+      // Its layers are documents of a trust domain that has the artifact on record already.
+      others.push(`${document.digest} is a Stemma bundle, which stemma bundle verify judges`);
+    } else add(document, of, placeOf(belonging));
   }
   return { root, subjects, found, leftOut: others };
 }
