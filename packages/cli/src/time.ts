@@ -34,7 +34,7 @@ export function parseMoment(text: string): Date {
   return date;
 }
 
-/** `2027-01-31 12:00 UTC (in 3 days)`. */
+/** `2027-01-31 12:00 UTC (in 3 days)`, with less than half a minute as `(now)`. */
 export function describeMoment(moment: Date, now: Date): string {
   const minutes = Math.round((moment.getTime() - now.getTime()) / 60_000);
   const amount = Math.abs(minutes);
@@ -45,5 +45,6 @@ export function describeMoment(moment: Date, now: Date): string {
         ? `${Math.floor(amount / 60)} hours`
         : `${amount} minutes`;
   const text = `${moment.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  if (minutes === 0) return `${text} (now)`;
   return minutes < 0 ? `${text} (${far} ago)` : `${text} (in ${far})`;
 }

@@ -57,6 +57,8 @@ describe("bundle verify", () => {
     await writeFile(desk.path("other"), "another");
     const other = await desk.json<Verified>(["bundle", "verify", "app.bundle", "other", ...ROOT, ...at()], 1);
     expect(other.verdict.decision).toBe("deny");
+    const people = await desk.stemma(["bundle", "verify", "app.bundle", "other", ...ROOT, ...at()]);
+    expect(people.stdout).toMatch(/made for another artifact: sha256:/);
     const stranger = await DomainFixture.create();
     await writeFile(desk.path("other.json"), stranger.root);
     const found = await desk.json<Verified>(

@@ -5,7 +5,7 @@ import { claimsOf, standingLines, standingOf } from "../bundle-standing.ts";
 import { act, leaf, withPinnedRoot } from "../command.ts";
 import { readParameters } from "../evidence-source.ts";
 import { type JudgeOptions, judge, momentOf, withJudgement } from "../judge.ts";
-import type { Outcome } from "../output.ts";
+import { type Line, type Outcome, styled } from "../output.ts";
 import { findSubject, type SubjectOptions } from "../subject.ts";
 import { pinnedRoot, type RootOptions } from "../trust.ts";
 import { verdictLines } from "../verdict-lines.ts";
@@ -68,6 +68,9 @@ async function verifyBundleCommand(
       ...(what === undefined
         ? ["  about what the bundle names; give the digest or the file that you mean to be sure"]
         : []),
+      ...(digest === named.digest
+        ? []
+        : [[styled("warn", "  it was made for another artifact: "), named.digest] satisfies Line]),
       ...standingLines(standing, time),
     ],
   };
