@@ -123,6 +123,12 @@ describe("a bundle of an image whose base is of another trust domain", () => {
     }
   }, 60_000);
 
+  test("is of a denial that names the other domain where a mirror holds only the first", async () => {
+    const verify = ["verify", image.digest, "--source", "origin", ...ROOT, ...at()];
+    const denied = await desk.json<Verdict>(verify, 1);
+    expect(denied.reasons[0]?.message).toContain("In the trust domain upstream: ");
+  }, 60_000);
+
   test("is not made where the other domain is out of reach; a mirror may hold it in its own folder", async () => {
     const failed = [
       "bundle",

@@ -95,9 +95,13 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   threshold_not_met: kind(
     422,
     "Threshold not met",
-    "Collect the missing signatures, for instance in a ceremony.",
+    "Check that the pinned root is of this trust domain; owners collect the missing signatures, for instance in a ceremony.",
   ),
-  expired: kind(422, "Expired", "Make a new version with a later expiry."),
+  expired: kind(
+    422,
+    "Expired",
+    "Take a newer bundle or a source that is up to date; owners make a new version with a later expiry.",
+  ),
   rollback: kind(
     422,
     "Older than the current version",
@@ -112,7 +116,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Role not delegated",
     "Delegate the project in targets first, or in the same upload.",
   ),
-  metadata_not_found: kind(422, "Metadata missing", "Publish the role first."),
+  metadata_not_found: kind(
+    422,
+    "Metadata missing",
+    "Take a source that has all of the trust domain, or publish the role first.",
+  ),
   out_of_order: kind(422, "Roles in the wrong order", "Upload roles that belong together in one request."),
   duplicate_key_material: kind(422, "One key under two ids", "List each public key once."),
   key_id_mismatch: kind(
@@ -319,7 +327,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   base_missing: kind(
     422,
     "No base known",
-    "Record the image with its contents, and with provenance or --base that names what it is built upon.",
+    "Let the image name its base (the annotation org.opencontainers.image.base.digest), or provenance list its digest, and record that with its contents.",
   ),
   base_not_contained: kind(
     422,
@@ -329,7 +337,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   base_not_proven: kind(
     422,
     "Base not proven",
-    "See why the base itself does not verify, or build upon one that does.",
+    "See why the base itself does not verify, or build upon one that does; where its manifests are missing, record the artifact again with --base.",
   ),
   content_missing: kind(
     422,

@@ -200,6 +200,11 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
   };
 }
 
+/** Roles have the same names in every trust domain. */
+export function ofDomain({ domain }: Pick<Origin, "domain">, message: string): string {
+  return domain === undefined ? message : `In the trust domain ${domain}: ${message}`;
+}
+
 type Opened = { readonly place: Place } | { readonly problem: Problem };
 
 /** The origins that may prove a base, in order, with their trust domains; its contents are fetched from each on the way. */
@@ -222,7 +227,8 @@ function* recordedAt(
       opened.push({ origin, place: { place: there } });
     } catch (error) {
       if (!(error instanceof StemmaError)) throw error;
-      opened.push({ origin, place: { problem: { code: error.code, message: error.message } } });
+      const message = ofDomain(origin, error.message);
+      opened.push({ origin, place: { problem: { code: error.code, message } } });
     }
   }
   return opened;

@@ -2,7 +2,7 @@ import { type Digest, parseDigest, StemmaError } from "@stemma/encoding";
 import { countDistinct, type Dependency, type StatedDependencies } from "@stemma/in-toto";
 import type { DependencyTrace, Problem } from "./ancestry.ts";
 import { attempt } from "./attempt.ts";
-import type { Proof } from "./bases.ts";
+import { ofDomain, type Proof } from "./bases.ts";
 import type { DependencyDemand } from "./policy.ts";
 import { codes } from "./relatives.ts";
 import type { Verdict } from "./verdict.ts";
@@ -119,7 +119,7 @@ function* traceDependency(
       return { ...known, grade: "proven", origin: trace, decision: verdict.decision, verdict };
     } catch (error) {
       if (!(error instanceof StemmaError) || error.code === "lineage_limit") throw error;
-      message = error.message;
+      message = ofDomain(origin, error.message);
     }
   }
   return {

@@ -214,6 +214,7 @@ describe("attacks on a base", () => {
       foreign,
     );
     expect(verdict.decision).toBe("deny");
+    expect(verdict.reasons[0]?.message).toMatch(/In the trust domain [a-z]+: /);
   });
 
   test("denied when the contents on record are withheld or changed", async () => {
