@@ -1,4 +1,5 @@
 import type { Digest } from "@stemma/encoding";
+import { MANIFEST_TYPES } from "@stemma/image";
 import type { BaseTrace, DependencyTrace, Grade, OriginTrace, Verdict } from "@stemma/lineage";
 
 /** An artifact in the tree of what another one rests on. */
@@ -29,7 +30,7 @@ export function lineageTree(verdict: Verdict): LineageBranch {
     decision: verdict.decision,
     origin: verdict.project === "" ? undefined : verdict.project,
     layers: undefined,
-    problem: problemOf(verdict),
+    problem: problemOf(verdict) ?? withoutContents(verdict),
     branches: branchesOf(verdict),
   };
 }
@@ -116,6 +117,13 @@ function originText(origin: OriginTrace | undefined): string | undefined {
 
 function problemOf({ reasons }: Verdict): string | undefined {
   return reasons.length === 0 ? undefined : reasons.map(({ message }) => message).join(" ");
+}
+
+/** Of an image without its manifest on record nothing is known, and that looks like an image that rests on nothing. */
+function withoutContents({ record, ancestry }: Verdict): string | undefined {
+  if (ancestry === undefined || ancestry.kind !== undefined || record === undefined) return undefined;
+  if (!MANIFEST_TYPES.includes(record.mediaType)) return undefined;
+  return "Its manifest is not on record, so nobody can tell its base or its platforms: record it again from its registry or image layout.";
 }
 
 /** `base, proven by debian of upstream, 5 of 7 layers`: what is known of a branch, in words. */

@@ -82,6 +82,15 @@ test("the base of a base stands below it, and images that name each other come t
   expect(tree.branches[0]?.branches[0]?.branches).toEqual([]);
 });
 
+test("an image without its manifest on record is told from one that rests on nothing", () => {
+  const { ancestry, ...known } = verdictWith([]);
+  const of = (mediaType: string, kind: string | undefined) =>
+    lineageTree({ ...known, record: { mediaType }, ancestry: { ...ancestry, kind } } as unknown as Verdict);
+  expect(of("application/vnd.oci.image.manifest.v1+json", undefined).problem).toMatch(/record it again/);
+  expect(of("application/vnd.oci.image.manifest.v1+json", "manifest").problem).toBeUndefined();
+  expect(of("application/gzip", undefined).problem).toBeUndefined();
+});
+
 test("names from documents are text and nothing else, in every drawing", () => {
   const named = fc.string({ unit: "binary", maxLength: 60 });
   fc.assert(
