@@ -23,8 +23,7 @@ function branchLines(branch: LineageBranch, last: boolean, indent: string): read
     [
       `${indent}${last ? "└─" : "├─"} `,
       styled(styleOf(branch), branchWords(branch)),
-      "  ",
-      branch.digest ?? "",
+      branch.digest === undefined ? "" : `  ${branch.digest}`,
     ],
     ...(branch.name === undefined ? [] : [`${bar}${branch.name}`]),
     ...problemLines(branch, bar),

@@ -87,6 +87,7 @@ describe("copy", () => {
     const at = await registry();
     const said = await desk.stemma(["copy", "release", `oci:${at.host}/team/app:1.0`]);
     expect(said).toMatchObject({ code: 3, stderr: expect.stringContaining("needs --plain-http") });
+    expect(said.stderr).toContain("cannot be reached: it does not answer in TLS.");
   }, 30_000);
 
   test.each([

@@ -183,11 +183,12 @@ describe("from a base image to what rests on it", () => {
       "--fingerprint",
       domain.functionary.publicKey.fingerprint,
     ]);
-    const owned = await desk.json<{ descendants: { relations: unknown }[] }>([
+    const owned = await desk.json<{ of: unknown; descendants: { relations: unknown }[] }>([
       "blast-radius",
       "--key",
       "owner.pub",
     ]);
+    expect(owned.of).toMatchObject({ kind: "functionary", name: expect.stringMatching(/^[0-9a-f]{64}$/) });
     expect(owned.descendants[0]?.relations).toEqual([{ relation: "layout" }]);
     // What was denied once the demands were there had been allowed before: that was so, and stays in the index.
     expect(radius.descendants.map(({ digest }) => digest)).toContain(app.digest);

@@ -445,7 +445,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   ambiguous_reference: kind(
     400,
     "Several artifacts, or none",
-    "Name the one that is meant by its tag or digest: layout:FOLDER:TAG.",
+    "Name the one that is meant by its tag or digest: layout:FOLDER:TAG, or oci:HOST/REPOSITORY:TAG in a registry.",
   ),
   bad_image_layout: kind(
     422,

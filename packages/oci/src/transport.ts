@@ -206,7 +206,7 @@ export class Transport {
     const { message, code } = error as NodeJS.ErrnoException;
     return new OciError(
       "registry_unreachable",
-      `${this.reference.host} cannot be reached: ${message === "" ? code : message}`,
+      `${this.reference.host} cannot be reached: ${code === "EPROTO" ? "it does not answer in TLS" : message || code}.`,
       { cause: error },
     );
   }

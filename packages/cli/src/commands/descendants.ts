@@ -100,19 +100,20 @@ function hex(text: string, option: string): string {
 async function list(options: ListOptions, route: RouteId, call: Call, of: string): Promise<Outcome> {
   const found: DescendantsAnswer["descendants"] = [];
   const limit = options.limit ?? Number.POSITIVE_INFINITY;
+  let asked: DescendantsAnswer["of"] | undefined;
   let known = false;
   let after: string | undefined;
   do {
     const query = { ...call.query, limit: String(Math.min(100, limit - found.length)), after };
     const { body } = await callServer<DescendantsAnswer>(options, route, { ...call, query });
     found.push(...body.descendants);
-    ({ known } = body);
+    ({ known, of: asked } = body);
     after = body.next;
     progress(`${plural(found.length, "artifact")}…`);
   } while (after !== undefined && found.length < limit);
   const more = after !== undefined;
   return {
-    document: { of, known, descendants: found, more },
+    document: { of: asked, known, descendants: found, more },
     lines: [
       ...(found.length === 0
         ? [known ? `Nothing rests on ${of}.` : `No verdict here has ever rested on ${of}.`]
@@ -120,8 +121,13 @@ async function list(options: ListOptions, route: RouteId, call: Call, of: string
       ...found.map(
         ({ digest, relations }): Line => [`  ${digest}  `, styled("dim", relationWords(relations))],
       ),
-      ...(more ? [`… and more; raise --limit to see them.`] : []),
-      [styled("dim", "As the service has seen it in verdicts; what was denied is not among it.")],
+      ...(more ? ["… and more; leave --limit out to see all."] : []),
+      [
+        styled(
+          "dim",
+          "As the service has seen it in verdicts, when each was recorded or asked about last; what was denied is not among it.",
+        ),
+      ],
     ],
   };
 }
