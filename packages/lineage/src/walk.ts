@@ -27,6 +27,11 @@ export interface Place {
   readonly domain: ForeignDomain | undefined;
 }
 
+/** Tells places apart. The first one is none of those that are pinned, be it by the same root: only there the caller's parameters hold. */
+export function nameOf({ domain }: Place): string {
+  return domain?.root ?? "";
+}
+
 /**
  * How much of an artifact a verdict is about: the digest alone (`direct`), or all that its project demands of what it rests
  * on, too (`full`). With `explore`, what nobody demands is looked at as well, as far as it is to be had.
@@ -79,7 +84,7 @@ export class Walk {
    * `lineage_limit`.
    */
   *verdict(place: Place, project: string, digest: Digest, extent: Extent): Work<Found | undefined> {
-    const key = `${place.pinnedRoot} ${project} ${digest} ${extent}`;
+    const key = `${nameOf(place)} ${project} ${digest} ${extent}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     if (this.#open.has(key)) {
@@ -157,7 +162,7 @@ export class Walk {
       const found = yield* inDomain(place.domain, findTarget(place.trusted, recordPath(digest)));
       if (found === undefined) return undefined;
       const record = readRecord(digest, found.target);
-      yield* inDomain(place.domain, this.contents.gather(record));
+      yield* inDomain(place.domain, this.contents.gather(record, nameOf(place)));
       return record;
     } catch (error) {
       if (!(error instanceof StemmaError)) throw error;
