@@ -58,6 +58,7 @@ export {
   readDescendants,
   readLineageCursor,
   readPublishedRecords,
+  tryLockLineage,
 } from "./lineage.ts";
 export { type Listener, type ListenOptions, listen } from "./listen.ts";
 export {

@@ -58,6 +58,15 @@ export async function lockLineage(client: PoolClient, domainId: number): Promise
   return rows[0] ?? START;
 }
 
+/** The same without waiting: false while somebody else holds it. */
+export async function tryLockLineage(client: PoolClient, domainId: number): Promise<boolean> {
+  const { rowCount } = await client.query(
+    "SELECT FROM lineage_cursor WHERE domain_id = $1 FOR UPDATE SKIP LOCKED",
+    [domainId],
+  );
+  return rowCount === 1;
+}
+
 /** Notes that everything up to a place was followed. */
 export async function moveLineageCursor(
   client: PoolClient,
