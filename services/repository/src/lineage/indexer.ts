@@ -115,6 +115,8 @@ export class Indexer {
     const records = await readPublishedRecords(pool, domain.id, cursor, head.epoch, BATCH);
     const last = records.at(-1);
     if (last === undefined) return false;
+    // What is in memory may be older than what the database just said, and would know nothing of the newest records.
+    domains.heads.seen(domain.id, head.epoch);
     const published = await domains.published(domain.name);
     const verdicts: Verdict[] = [];
     for (const asked of distinct(records)) {
