@@ -158,6 +158,18 @@ describe("contents", () => {
     expect(reply).toMatchObject({ status: 422, json: { code: "content_unrelated" } });
   });
 
+  test("are not looked at before the signatures: whoever has none takes no time of the service", async () => {
+    const mine = testImage(["mine"]);
+    const { people } = await world.createDomain();
+    const reply = await world.post(`/v1/domains/${upstream.name}/artifacts/${mine.digest}`, {
+      descriptor: { mediaType: IMAGE_MANIFEST, size: mine.manifest.length },
+      project: "app",
+      evidence: await linksOf(people, mine.digest),
+      contents: [mine.manifest, image.config].map(encodeBase64),
+    });
+    expect(reply.json.code).toBe("functionary_not_authorized");
+  });
+
   test("more than a record has room for are refused", async () => {
     const contents = Array.from({ length: 257 }, () => encodeBase64(base.config));
     const reply = await world.post(`/v1/domains/${upstream.name}/artifacts/${base.digest}`, {
