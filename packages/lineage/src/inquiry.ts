@@ -303,7 +303,7 @@ export class Inquiry {
 
   /** What the layout says of the artifact itself. */
   private *own({ layout, trustedRoot }: ProjectWord, record: ArtifactRecord, walk: Walk): Work<void> {
-    if (!this.isFirst) walk.spendEvidence(record.evidence.length);
+    if (!this.isFirst) walk.spendEvidence(record.evidence);
     const evidence = yield* this.fetchEvidence(record);
     const { digest, parameters, inspect } = this.request;
     const { verdict, stated, work } = examineLayout({

@@ -12,7 +12,7 @@ import {
 import type { Contents } from "./contents.ts";
 import { LineageError } from "./error.ts";
 import { MAX_DEPTH } from "./policy.ts";
-import { type ArtifactRecord, readRecord } from "./record.ts";
+import { type ArtifactRecord, type EvidenceEntry, readRecord } from "./record.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** Pure code that asks for bytes. */
@@ -50,6 +50,8 @@ const MAX_VERDICTS = 128;
 const MAX_DOMAINS = 16;
 /** Items of evidence of all those verdicts. */
 const MAX_EVIDENCE_ITEMS = 1_024;
+/** Their bytes: to read them takes time that no other limit counts. */
+const MAX_EVIDENCE_TOTAL = 4 * DEFAULT_LIMITS.evidenceBytes;
 /** What their layouts may cost together, in the unit of `InTotoLimits.work`: as much as the first verdict alone. */
 const MAX_WORK = DEFAULT_LIMITS.work;
 /** What a verdict below tells of its steps: there may be many. */
@@ -69,6 +71,7 @@ export class Walk {
   #cuts = 0;
   #left = MAX_VERDICTS;
   #evidence = 0;
+  #evidenceBytes = 0;
   #work = 0;
   /** For patterns of demands. */
   readonly meter = new Meter();
@@ -108,12 +111,13 @@ export class Walk {
   }
 
   /** Counts evidence before it is fetched. Throws `lineage_limit`. */
-  spendEvidence(items: number): void {
-    this.#evidence += items;
-    if (this.#evidence > MAX_EVIDENCE_ITEMS) {
+  spendEvidence(items: readonly EvidenceEntry[]): void {
+    this.#evidence += items.length;
+    this.#evidenceBytes += items.reduce((sum, { length }) => sum + length, 0);
+    if (this.#evidence > MAX_EVIDENCE_ITEMS || this.#evidenceBytes > MAX_EVIDENCE_TOTAL) {
       throw new LineageError(
         "lineage_limit",
-        `The verdicts below this one rest on more than ${MAX_EVIDENCE_ITEMS} items of evidence.`,
+        `The verdicts below this one rest on more than ${MAX_EVIDENCE_ITEMS} items of evidence, or on more than ${MAX_EVIDENCE_TOTAL} bytes of it.`,
       );
     }
   }

@@ -367,6 +367,21 @@ describe("artifacts that rest on each other in many ways", () => {
     expect(verify(false)).toMatchObject({ decision: "deny" });
   });
 
+  test("are too large at some point, before any of their evidence is fetched", async () => {
+    await build(2, 1);
+    const digest = digestOf(named(1, 0));
+    const known = domain.records.get(digest);
+    if (known === undefined) throw new Error("There is no record.");
+    const evidence = Array.from({ length: 65 }, (_, at) => ({
+      sha256: sha256(utf8(`large ${at}`)),
+      length: 4 * 1024 * 1024,
+    }));
+    domain.records.set(digest, { ...known, evidence });
+    await domain.publish();
+    const [dependency] = verify(true).ancestry?.dependencies ?? [];
+    expect(dependency?.verdict?.reasons.map(({ code }) => code)).toEqual(["lineage_limit"]);
+  });
+
   test("are too deep at some point", async () => {
     await build(12, 1);
     expect(verify(true).decision).toBe("allow");

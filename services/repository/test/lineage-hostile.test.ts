@@ -3,7 +3,7 @@ import { sha256 } from "@stemma/crypto";
 import { type Digest, encodeBase64, utf8 } from "@stemma/encoding";
 import { IMAGE_INDEX, IMAGE_MANIFEST } from "@stemma/image";
 import { signLink } from "@stemma/in-toto";
-import { layoutPath, lineagePath } from "@stemma/lineage";
+import { domainRootPath, layoutPath, lineagePath } from "@stemma/lineage";
 import { testImage, testIndex } from "../../../test/support/images.ts";
 import type { People } from "./support/people.ts";
 import { type Reply, World } from "./support/world.ts";
@@ -113,5 +113,38 @@ describe("an index that holds, whose entries are not what they seem", () => {
       [index.digest],
     );
     expect(rows.map(({ digest }) => digest)).toEqual([image.digest]);
+  });
+});
+
+describe("demands that rest on a trust domain which this service does not have", () => {
+  test("are told apart from a denial, and keep nobody's records from being followed", async () => {
+    const { people, name } = domain;
+    const policy = {
+      _type: "stemma-lineage",
+      version: 1,
+      dependencies: [{ uri: "*", grade: "proven", from: [{ domain: "nowhere", project: "app" }] }],
+    };
+    const { bytes: root } = await world.get(`/${name}/metadata/1.root.json`);
+    const digest = testImage(["anything"]).digest;
+    const other = await world.createDomain();
+    const files = new Map([
+      [layoutPath("app"), await people.layout()],
+      [lineagePath("app"), utf8(JSON.stringify(policy))],
+      [domainRootPath("app", "nowhere"), root],
+    ]);
+    await world.post(`/v1/domains/${name}/metadata?wait=published`, {
+      metadata: [await people.projectDocument(3, files)],
+      files: [...files.values()].map(encodeBase64),
+    });
+    expect((await record(digest, 1, IMAGE_MANIFEST, [])).status).toBe(201);
+    for (const question of ["verify", "lineage"]) {
+      const reply = await world.get(`/v1/domains/${name}/artifacts/${digest}/${question}?project=app`);
+      expect(reply).toMatchObject({ status: 502, json: { code: "domain_unreachable" } });
+      expect(reply.json.detail).toContain("nowhere");
+    }
+    domain = other;
+    const next = testImage(["next"]).digest;
+    expect((await record(next, 1, IMAGE_MANIFEST, [])).status).toBe(201);
+    expect(await followed(next)).toBe(true);
   });
 });
