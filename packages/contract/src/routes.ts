@@ -45,6 +45,11 @@ const targetParams = z.strictObject({
     .max(512)
     .regex(/^(?:[A-Za-z0-9][A-Za-z0-9._-]*\/){0,8}[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]*$/),
 });
+/** No certificate that is taken has a control character in a name, and the database takes no NUL. */
+const holderName = z
+  .string()
+  .max(2_048)
+  .regex(/^\P{Cc}+$/u);
 const paged = z.strictObject({
   limit: z
     .string()
@@ -448,7 +453,7 @@ export const ROUTES = {
       functionary: sha256.optional().meta({
         description: "Fingerprint of a public key or of a Sigstore identity, as in verdicts.",
       }),
-      certificate: z.string().min(1).max(2_048).optional().meta({
+      certificate: holderName.optional().meta({
         description: "Name of a certificate's holder, as in verdicts.",
       }),
       evidence: sha256.optional().meta({ description: "sha256 of the evidence's bytes." }),

@@ -276,6 +276,11 @@ describe("what rests on what", () => {
     `?evidence=${"0".repeat(64)}&artifact=sha256:${"0".repeat(64)}`,
     "?after=-1",
     "?kind=1",
+    "?certificate=%00",
+    "?certificate=CN%3Dx%0A",
+    `?evidence=${"0".repeat(64)}&after=${"9".repeat(20)}`,
+    `?evidence=${"0".repeat(64)}&after=9223372036854775808`,
+    `?evidence=${"0".repeat(64)}&limit=0`,
   ])("bad questions are refused: %s", async (query) => {
     expect((await world.get(`/v1/domains/${downstream.name}/blast-radius${query}`)).status).toBe(400);
   });
