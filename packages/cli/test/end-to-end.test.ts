@@ -319,6 +319,10 @@ describe("an image", () => {
       const copy = ["copy", `oci:${a.host}/team/app:1.0`, `oci:${b.host}/mirror/x:prod`, "--plain-http"];
       expect(await desk.json(copy)).toMatchObject({ digest: imageDigest, blobs: { written: 2 } });
       expect((await verify(`oci:${b.host}/mirror/x:prod`, 0, "--plain-http")).decision).toBe("allow");
+      // What is on record comes to the image from the service, which is a place of referrers like others.
+      const service = `oci:${new URL(desk.env.STEMMA_SERVER ?? "").host}/acme/any`;
+      const attach = ["attach", `oci:${b.host}/mirror/x:prod`, "--from", service, "--plain-http"];
+      expect(await desk.json(attach)).toMatchObject({ digest: imageDigest, belongings: { length: 1 } });
       b.blobs.set(`sha256:${sha256(utf8("a layer"))}`, utf8("another"));
       expect(await verify(`oci:${b.host}/mirror/x:prod`, 1, "--plain-http")).toHaveProperty(
         "error.code",

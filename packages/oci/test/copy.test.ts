@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { sha256 } from "@stemma/crypto";
 import { utf8 } from "@stemma/encoding";
-import { artifactTypeOf, EMPTY_CONFIG, IMAGE_CONFIG, LAYER_TAR_GZIP } from "@stemma/image";
+import { artifactTypeOf, IMAGE_CONFIG } from "@stemma/image";
 import {
   type ContentStore,
   checkArtifact,
@@ -12,8 +12,8 @@ import {
   readTree,
   referrersTag,
 } from "@stemma/oci";
+import { ARTIFACT_KINDS } from "../../../test/support/artifact-kinds.ts";
 import {
-  type ArtifactKind,
   type MadeArtifact,
   makeArtifact,
   makeImage,
@@ -102,67 +102,7 @@ describe.each(PLACE_KINDS)("from %s", (from) => {
   });
 });
 
-const KINDS: readonly (readonly [string, ArtifactKind, string])[] = [
-  [
-    "an image",
-    { config: [IMAGE_CONFIG, '{"os":"linux","architecture":"amd64"}'], layers: [[LAYER_TAR_GZIP, "files"]] },
-    IMAGE_CONFIG,
-  ],
-  [
-    "a Helm chart",
-    {
-      config: ["application/vnd.cncf.helm.config.v1+json", '{"name":"app","version":"1.0.0"}'],
-      layers: [["application/vnd.cncf.helm.chart.content.v1.tar+gzip", "chart"]],
-    },
-    "application/vnd.cncf.helm.config.v1+json",
-  ],
-  [
-    "an npm tarball",
-    {
-      artifactType: "application/vnd.npm.package.v1",
-      config: [EMPTY_CONFIG, "{}"],
-      layers: [["application/gzip", "package.tgz"]],
-      annotations: new Map([["org.opencontainers.image.title", "app-1.0.0.tgz"]]),
-    },
-    "application/vnd.npm.package.v1",
-  ],
-  [
-    "a WASM module",
-    {
-      config: [
-        "application/vnd.wasm.config.v0+json",
-        '{"architecture":"wasm","os":"wasip1","layerDigests":[]}',
-      ],
-      layers: [["application/wasm", "\0asm"]],
-    },
-    "application/vnd.wasm.config.v0+json",
-  ],
-  [
-    "firmware",
-    {
-      artifactType: "application/vnd.example.firmware.v1",
-      config: [EMPTY_CONFIG, "{}"],
-      layers: [["application/octet-stream", "\u0001\u0002 firmware"]],
-    },
-    "application/vnd.example.firmware.v1",
-  ],
-  [
-    "an SBOM",
-    { artifactType: SBOM, config: [EMPTY_CONFIG, "{}"], layers: [[SBOM, '{"spdxVersion":"SPDX-2.3"}']] },
-    SBOM,
-  ],
-  [
-    "a plain file",
-    {
-      artifactType: "application/vnd.unknown.artifact.v1",
-      config: [EMPTY_CONFIG, "{}"],
-      layers: [["text/plain", "hello"]],
-    },
-    "application/vnd.unknown.artifact.v1",
-  ],
-];
-
-test.each(KINDS)("%s moves through every kind of place", async (_name, kind, type) => {
+test.each(ARTIFACT_KINDS)("%s moves through every kind of place", async (_name, kind, type) => {
   const made = makeArtifact(kind);
   let at = await desk.place("a folder");
   await put(at, made, { tag: "v1" });

@@ -49,6 +49,7 @@ export {
   readTargetFiles,
 } from "./files.ts";
 export {
+  countLineageBehind,
   type Descendant,
   type LineageCursor,
   lockLineage,

@@ -45,6 +45,17 @@ export async function readPublishedRecords(
   return rows;
 }
 
+/** How many domains have published records that were not followed yet: for metrics. */
+export async function countLineageBehind(database: Queryable): Promise<number> {
+  const { rows } = await database.query<{ behind: number }>(
+    `SELECT count(*) AS behind FROM head LEFT JOIN lineage_cursor AS cursor USING (domain_id)
+     WHERE EXISTS (
+       SELECT FROM change WHERE change.domain_id = head.domain_id AND kind = 'record' AND outcome = 'published'
+         AND (change.epoch, change.id) > (coalesce(cursor.epoch, 0), coalesce(cursor.change_id, 0)))`,
+  );
+  return rows[0]?.behind ?? 0;
+}
+
 /**
  * Holds the lineage of a domain until the transaction ends: what an edge reaches depends on the edges before it, so two writers
  * must not work side by side. Returns where following stands.

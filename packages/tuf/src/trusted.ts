@@ -87,6 +87,16 @@ export class TrustedMetadata {
     return this.#targets.get(role);
   }
 
+  /**
+   * Lets go of a role below targets, for those who walk through more roles than memory should hold. It can be loaded again, and is
+   * verified again then. Throws `out_of_order` for targets itself, on which everything loaded rests.
+   */
+  forget(role: string): void {
+    if (role === "targets") throw outOfOrder("targets cannot be forgotten");
+    this.#targets.delete(role);
+    this.#verifiedBy.delete(role);
+  }
+
   /** Replaces root by the next version (TUF 5.3). */
   updateRoot(bytes: Uint8Array): Metadata<Root> {
     if (this.#timestamp !== undefined) throw outOfOrder("root cannot change after timestamp is loaded");

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { readBundle, verifyBundle } from "@stemma/client";
 import { sha256 } from "@stemma/crypto";
 import { type Digest, encodeBase64, utf8 } from "@stemma/encoding";
 import { IMAGE_INDEX, IMAGE_MANIFEST } from "@stemma/image";
@@ -198,6 +199,20 @@ describe("a verdict that rests on another trust domain of the same service", () 
     });
   });
 
+  test("its bundle follows what the other domain publishes", async () => {
+    const path = `/v1/domains/${downstream.name}/artifacts/${image.digest}/bundle?project=app`;
+    const before = await world.get(path);
+    await recordImage(upstream, testImage(["another base"]));
+    const after = await world.get(path);
+    expect(sha256(after.bytes)).not.toBe(sha256(before.bytes));
+    const verdict = verifyBundle(await rootOf(downstream), readBundle(after.bytes), {
+      digest: image.digest,
+      project: "app",
+      time: new Date(),
+    });
+    expect(verdict.decision).toBe("allow");
+  });
+
   test("its lineage is told with everything below it", async () => {
     const { json } = await world.get(
       `/v1/domains/${downstream.name}/artifacts/${image.digest}/lineage?project=app`,
@@ -290,6 +305,7 @@ describe("what rests on what", () => {
       "SELECT epoch, change_id FROM lineage_cursor ORDER BY domain_id",
     );
     expect(other.rows.every(({ epoch }) => epoch > 0)).toBe(true);
+    expect((await world.get("/metrics")).bytes.toString()).toContain("stemma_lineage_domains_behind 0");
   });
 
   test("edges cannot be taken out or made worse", async () => {

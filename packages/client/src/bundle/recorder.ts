@@ -22,6 +22,11 @@ export class BundleRecorder {
     this.#add({ kind: "metadata", name: metadataName(role, version), domain: undefined, bytes });
   }
 
+  /** Whether other trust domains were asked, too. */
+  get heardOthers(): boolean {
+    return [...this.#documents.values()].some(({ domain }) => domain !== undefined);
+  }
+
   /** The bundle of what was heard. Throws `bundle_too_large`. */
   pack(subject: BundleSubject, hints: BundleHints): PackedBundle {
     return packBundle(subject, [...this.#documents.values()], hints);

@@ -63,6 +63,11 @@ export interface MirrorReport {
   readonly unreadable: number;
 }
 
+interface Delegated {
+  readonly role: string;
+  readonly delegator: string;
+}
+
 /** Roles that are worked on at a time, and items of evidence that one of them asks for at a time. */
 const PARALLEL = 4;
 const BATCH = 32;
@@ -118,28 +123,30 @@ class Copy {
     };
   }
 
-  /** Copies targets and every role below it, level by level; returns how many there are. */
+  /**
+   * Copies targets and every role below it, level by level; returns how many there are. Roles that delegate to nobody are most of
+   * them, and are let go of at once: a domain may be larger than memory.
+   */
   async #putRoles(targets: Metadata<Targets>, snapshot: Snapshot, cache: Cache): Promise<number> {
     const { source, progress } = this.#options;
     const seen = new Set(["targets"]);
     let done = 0;
-    let level = [{ role: "targets", metadata: targets }];
+    const put = async (role: string, metadata: Metadata<Targets>): Promise<Delegated[]> => {
+      await this.#putRole(role, metadata);
+      const below = rolesBelow(metadata.signed, snapshot).filter((name) => !seen.has(name) && seen.add(name));
+      if (below.length === 0 && role !== "targets") this.#trusted.forget(role);
+      done += 1;
+      progress?.(done, seen.size);
+      return below.map((name) => ({ role: name, delegator: role }));
+    };
+    let level = await put("targets", targets);
     while (level.length > 0) {
-      const next = level.flatMap(({ role, metadata }) =>
-        rolesBelow(metadata.signed, snapshot)
-          .filter((name) => !seen.has(name) && seen.add(name))
-          .map((name) => ({ role: name, delegator: role })),
-      );
-      await inParallel(PARALLEL, level, async ({ role, metadata }) => {
-        await this.#putRole(role, metadata);
-        done += 1;
-        progress?.(done, seen.size);
-      });
-      level = [];
-      await inParallel(PARALLEL, next, async ({ role, delegator }) => {
+      const next: Delegated[] = [];
+      await inParallel(PARALLEL, level, async ({ role, delegator }) => {
         const metadata = await drive(loadDelegated(this.#trusted, role, delegator), source, cache);
-        level.push({ role, metadata });
+        next.push(...(await put(role, metadata)));
       });
+      level = next;
     }
     return done;
   }

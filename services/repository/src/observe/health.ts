@@ -1,4 +1,4 @@
-import { readSigners, waitingSummary } from "@stemma/store";
+import { countLineageBehind, readSigners, waitingSummary } from "@stemma/store";
 import { jsonAnswer } from "../http/answer.ts";
 import type { Handlers } from "../http/handler.ts";
 import type { Context } from "../service.ts";
@@ -91,6 +91,7 @@ async function readGauges({ pool, metrics }: Context): Promise<void> {
   metrics.signerLastPublish.set(last / 1000);
   metrics.signers.set(signers.length);
   metrics.signerFailures.set(signers.reduce((sum, { failures }) => sum + failures, 0));
+  metrics.lineageBehind.set(await countLineageBehind(pool));
   const { count, oldest } = await waitingSummary(pool);
   metrics.waiting.set(count);
   metrics.oldestWaiting.set(oldest === undefined ? 0 : (Date.now() - oldest.getTime()) / 1000);

@@ -23,6 +23,7 @@ export interface Metrics {
   readonly signerFailures: Gauge;
   readonly waiting: Gauge;
   readonly oldestWaiting: Gauge;
+  readonly lineageBehind: Gauge;
   readonly ready: Gauge;
 }
 
@@ -141,6 +142,11 @@ export function createMetrics(): Metrics {
     oldestWaiting: new Gauge({
       name: "stemma_changes_oldest_waiting_seconds",
       help: "For how long the oldest of them has waited.",
+      registers,
+    }),
+    lineageBehind: new Gauge({
+      name: "stemma_lineage_domains_behind",
+      help: "Domains with published records that the index of lineage has not followed yet.",
       registers,
     }),
     ready: new Gauge({ name: "stemma_ready", help: "1 when /readyz answers 200, else 0.", registers }),

@@ -40,10 +40,10 @@ export function artifactHandlers(
       const published = await domains.published(params.domain);
       const digest = parseDigest(params.digest);
       const record = await claimedRecord(context, published, digest, query.project);
-      const bytes = await writeBundle(context, published, record, query.project, signal);
-      return bytesAnswer(BUNDLE_TYPE, bytes, "revalidate", {
-        keepWhile: () => domains.heads.isCurrent(published.domain.id, published.head.epoch),
-      });
+      const { bytes, heardOthers } = await writeBundle(context, published, record, query.project, signal);
+      // What other trust domains publish is not heard of here, so with something of theirs in it the bundle is made anew.
+      const keepWhile = () => domains.heads.isCurrent(published.domain.id, published.head.epoch);
+      return bytesAnswer(BUNDLE_TYPE, bytes, "revalidate", heardOthers ? {} : { keepWhile });
     },
 
     async verifyArtifact({ params, query, signal }) {
@@ -171,13 +171,14 @@ async function writeBundle(
   { digest, mediaType, size }: ArtifactRecord,
   project: string,
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<{ readonly bytes: Uint8Array; readonly heardOthers: boolean }> {
   const root = await domains.firstRoot(published.domain);
   const recorder = new BundleRecorder(domains.source(published));
   recorder.addMetadata("root", 1, root);
   const time = published.head.signedAt ?? new Date(0);
   await verdicts.verify(root, { digest, project }, time, recorder.source, signal);
-  return writeBundleFile(recorder.pack({ mediaType, digest, size }, { project, time }));
+  const bytes = await writeBundleFile(recorder.pack({ mediaType, digest, size }, { project, time }));
+  return { bytes, heardOthers: recorder.heardOthers };
 }
 
 function unknownArtifact(digest: Digest, domain: string): LineageError {
