@@ -52,6 +52,7 @@ export {
   countLineageBehind,
   type Descendant,
   type LineageCursor,
+  listLineageBehind,
   lockLineage,
   moveLineageCursor,
   noteFacts,

@@ -3,7 +3,7 @@ import { StemmaError } from "@stemma/encoding";
 import { type ArtifactRecord, factsOf, type Verdict } from "@stemma/lineage";
 import {
   type Domain,
-  listDomains,
+  listLineageBehind,
   lockLineage,
   moveLineageCursor,
   noteFacts,
@@ -92,14 +92,13 @@ export class Indexer {
   }
 
   async #followAll(): Promise<void> {
-    let after = "";
-    for (;;) {
-      const page = await listDomains(this.#context.pool, { after, limit: 100 });
+    let after = 0;
+    let page: readonly Domain[];
+    do {
+      page = await listLineageBehind(this.#context.pool, after, 100);
       for (const domain of page) await this.#orLog(() => this.#follow(domain), domain);
-      const last = page.at(-1);
-      if (last === undefined || page.length < 100) return;
-      after = last.name;
-    }
+      after = page.at(-1)?.id ?? after;
+    } while (page.length > 0 && !this.#stopping);
   }
 
   async #follow(domain: Domain): Promise<void> {
