@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { appendFile, mkdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { utf8 } from "@stemma/encoding";
@@ -7,6 +7,7 @@ import { describeBytes } from "@stemma/image";
 import {
   blobPath,
   blobsOf,
+  type ContentStore,
   checkArtifact,
   copyArtifact,
   folderStore,
@@ -167,6 +168,49 @@ describe("a layout in a tarball", () => {
     expect((await checkArtifact(tarballStore(file()), "1.0")).digest).toBe(image.document.digest);
   });
 
+  test("that two write at once is never taken for whole", async () => {
+    const [first, second] = [tarballStore(file()), tarballStore(file())];
+    const blobs = ["a", "b".repeat(3_000), "c"].map((text) => utf8(text));
+    const write = (store: ContentStore, at: number) => {
+      const bytes = blobs[at] ?? utf8("");
+      return store.writeBlob(describeBytes("text/plain", bytes), blobsOf(bytes));
+    };
+    await write(first, 0);
+    await write(second, 1);
+    await write(first, 2);
+    await second.writeDocument(image.document, { tag: "1.0" });
+    await expect(second.finish()).rejects.toThrow(refused("bad_image_layout"));
+    await expect(stat(file())).rejects.toThrow("ENOENT");
+  });
+
+  test("is not written through a link that lies in the place of its part", async () => {
+    await writeFile(desk.path("precious"), "precious");
+    await symlink(desk.path("precious"), `${file()}.part`);
+    await expect(copyArtifact(folderStore(folder), tarballStore(file()))).rejects.toThrow(
+      refused("bad_image_layout"),
+    );
+    expect(await readFile(desk.path("precious"), "utf8")).toBe("precious");
+  });
+
+  test("with extended headers without end costs no more than it is long", async () => {
+    const records = Array.from({ length: 4_000 }, (_, at) => at.toString(36).padStart(4, "0"));
+    const headers = Array.from({ length: 400 }, (_, block) => {
+      const content = records.map((key) => `13 ${String(block).padStart(3, "0")}${key}=x\n`).join("");
+      return tarEntry("x", content);
+    });
+    await writeFile(file(), Buffer.concat(headers));
+    await expect(checkArtifact(tarballStore(file()))).rejects.toThrow(refused("ambiguous_reference"));
+  }, 20_000);
+
+  test.each(["0x200", "1e3", " 12", "-1"])("with a size of %j is refused", async (size) => {
+    const record = ` size=${size}\n`;
+    await writeFile(
+      file(),
+      Buffer.concat([tarEntry("x", `${record.length + 2}${record}`), tarEntry("0", "x".repeat(600))]),
+    );
+    await expect(checkArtifact(tarballStore(file()))).rejects.toThrow(refused("bad_image_layout"));
+  });
+
   test("is refused when it is compressed, has a name twice, or is no tarball", async () => {
     await run("tar", ["-czf", desk.path("z.tar"), "-C", folder, "."]);
     await expect(checkArtifact(tarballStore(desk.path("z.tar")))).rejects.toThrow(/compressed/);
@@ -203,3 +247,16 @@ describe("a layout in a tarball", () => {
     await expect(checkArtifact(tarballStore(file()), "1.0")).rejects.toThrow(refused("manifest_not_found"));
   });
 });
+
+/** An entry of a tarball as anybody may make one. */
+function tarEntry(type: string, content: string): Buffer {
+  const header = Buffer.alloc(512);
+  header.write("file", 0);
+  header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124);
+  header.write("        ", 148);
+  header.write(type, 156);
+  header.write("ustar\x0000", 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return Buffer.concat([header, Buffer.from(content.padEnd(Math.ceil(content.length / 512) * 512, "\0"))]);
+}
