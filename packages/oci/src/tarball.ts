@@ -44,10 +44,12 @@ class Tarball implements LayoutFiles {
   }
 
   async size(path: string): Promise<number | undefined> {
-    return (await this.find(path))?.entry.size;
+    return this.pending(path)?.length ?? (await this.find(path))?.entry.size;
   }
 
   async *read(path: string): AsyncGenerator<Uint8Array> {
+    const pending = this.pending(path);
+    if (pending !== undefined) return yield* once(pending);
     const found = await this.find(path);
     if (found === undefined) return;
     const { entry, from } = found;
@@ -70,6 +72,16 @@ class Tarball implements LayoutFiles {
     const written = this.writing.catch(() => undefined).then(() => this.append(path, size, content));
     this.writing = written;
     return written;
+  }
+
+  /** There is one writer to a FILE.part, and `finish` finds out when there were more. */
+  alone(work: () => Promise<void>): Promise<void> {
+    return work();
+  }
+
+  /** A file of the index that `finish` will write. */
+  private pending(path: string): Uint8Array | undefined {
+    return this.index.find(([name]) => name === path)?.[1];
   }
 
   async writeIndex(index: Uint8Array, layout: Uint8Array): Promise<void> {

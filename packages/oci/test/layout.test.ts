@@ -1,5 +1,16 @@
 import { execFile } from "node:child_process";
-import { appendFile, mkdir, readFile, rm, stat, symlink, truncate, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { utf8 } from "@stemma/encoding";
@@ -85,6 +96,49 @@ describe("a layout in a folder", () => {
     expect(after["x-tool"]).toEqual({ kept: true });
     expect(after.manifests[0].urls).toEqual(["https://example.com/"]);
     expect(after.manifests).toHaveLength(2);
+  });
+
+  test("that many write to at once has what all of them wrote", async () => {
+    const tags = Array.from({ length: 12 }, (_, at) => `v${at}`);
+    const stores = tags.map(() => folderStore(folder));
+    // Each has read the index before another changes it.
+    for (const store of stores) await store.onlyName();
+    await Promise.all(stores.map((store, at) => put(store, makeImage(`arch${at}`), { tag: tags[at] ?? "" })));
+    const read = folderStore(folder);
+    for (const [at, tag] of tags.entries()) {
+      expect((await read.findDocument(tag))?.digest).toBe(makeImage(`arch${at}`).document.digest);
+    }
+    expect(await readdir(folder)).not.toContain("index.json.lock");
+  });
+
+  test("does not wait for ever for a run that was killed", async () => {
+    const lock = `${folder}/index.json.lock`;
+    await writeFile(lock, "");
+    await utimes(lock, 1, 1);
+    await put(folderStore(folder), makeImage("arm64"), { tag: "2.0" });
+    expect(await folderStore(folder).findDocument("2.0")).toBeDefined();
+  });
+
+  test("writes nothing through a link that lies in it", async () => {
+    const out = desk.path("out");
+    await mkdir(out);
+    await symlink(desk.path("elsewhere"), `${out}/oci-layout`);
+    await copyArtifact(folderStore(folder), folderStore(out), { tag: "1.0" });
+    await expect(stat(desk.path("elsewhere"))).rejects.toThrow("ENOENT");
+  });
+
+  test("takes no more than it gives back", async () => {
+    const { digest, mediaType, bytes } = image.document;
+    const entry = { mediaType, digest, size: bytes.length };
+    const manifests = Array.from({ length: 4_096 }, (_, at) => ({
+      ...entry,
+      annotations: { "org.opencontainers.image.ref.name": `v${at}` },
+    }));
+    await writeFile(`${folder}/index.json`, JSON.stringify({ schemaVersion: 2, manifests }));
+    await expect(put(folderStore(folder), makeImage("arm64"), { tag: "2.0" })).rejects.toThrow(
+      refused("bad_image_layout"),
+    );
+    expect((await folderStore(folder).findDocument("v7"))?.digest).toBe(digest);
   });
 
   test("says what cannot be written", async () => {
