@@ -62,6 +62,8 @@ export function testImage(layers: readonly string[], options: ImageOptions = {})
 /** An entry of an index, with what may stand beside an image. */
 export interface IndexEntry {
   readonly manifest: Uint8Array;
+  /** Of what is no image manifest. */
+  readonly mediaType?: string;
   readonly platform?: { readonly os: string; readonly architecture: string };
   readonly annotations?: Record<string, string>;
 }
@@ -71,8 +73,8 @@ export function testIndex(entries: readonly IndexEntry[]): {
   readonly digest: Digest;
   readonly bytes: Uint8Array;
 } {
-  const manifests = entries.map(({ manifest, platform, annotations }) => ({
-    ...describe(IMAGE_MANIFEST, manifest),
+  const manifests = entries.map(({ manifest, mediaType = IMAGE_MANIFEST, platform, annotations }) => ({
+    ...describe(mediaType, manifest),
     ...(platform === undefined ? {} : { platform }),
     ...(annotations === undefined ? {} : { annotations }),
   }));

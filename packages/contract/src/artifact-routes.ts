@@ -13,6 +13,11 @@ import {
 } from "./schemas.ts";
 
 const ofArtifact = z.strictObject({ domain: domainName, digest });
+/** No certificate that is taken has a control character in a name, and the database takes no NUL. */
+const holderName = z
+  .string()
+  .max(2_048)
+  .regex(/^\P{Cc}+$/u);
 const paged = z.strictObject({
   limit: z
     .string()
@@ -118,7 +123,7 @@ export const ARTIFACT_ROUTES = {
       functionary: sha256.optional().meta({
         description: "Fingerprint of a public key or of a Sigstore identity, as in verdicts.",
       }),
-      certificate: z.string().min(1).max(2_048).optional().meta({
+      certificate: holderName.optional().meta({
         description: "Name of a certificate's holder, as in verdicts.",
       }),
       evidence: sha256.optional().meta({ description: "sha256 of the evidence's bytes." }),

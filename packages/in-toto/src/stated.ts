@@ -18,6 +18,8 @@ export interface Dependency {
 /** What functionaries of a step say was used in making the very artifact that is asked about. */
 export interface StatedDependencies {
   readonly step: string;
+  /** Which of the step's predicates it attests, by place; undefined for links. */
+  readonly predicate: number | undefined;
   readonly sha256: Sha256Hex;
   /** How many distinct functionaries the layout asks for, for such evidence. */
   readonly threshold: number;
@@ -46,7 +48,14 @@ export function statedDependencies(
       if (sublayout !== undefined || predicateType !== undefined) continue;
       if (productsWith(report.products, digest).length === 0) continue;
       const dependencies = [...report.materials].map(([uri, digests]) => ({ uri, digests }));
-      stated.push({ step: step.name, sha256, threshold: step.threshold, functionaries, dependencies });
+      stated.push({
+        step: step.name,
+        predicate: undefined,
+        sha256,
+        threshold: step.threshold,
+        functionaries,
+        dependencies,
+      });
     }
     for (const [place, attestations] of found?.attestations.entries() ?? []) {
       const threshold = step.expectedPredicates[place]?.threshold ?? step.threshold;
@@ -55,7 +64,7 @@ export function statedDependencies(
         if (productsWith(subjects, digest).length === 0) continue;
         const dependencies = dependenciesOf(statement, limits);
         if (dependencies === undefined) continue;
-        stated.push({ step: step.name, sha256, threshold, functionaries, dependencies });
+        stated.push({ step: step.name, predicate: place, sha256, threshold, functionaries, dependencies });
       }
     }
   }

@@ -1,4 +1,4 @@
-import type { Digest, Sha256Hex } from "@stemma/encoding";
+import { type Digest, type Sha256Hex, StemmaError } from "@stemma/encoding";
 import type { Ancestry, BaseTrace, DependencyTrace, Problem } from "./ancestry.ts";
 import { checkBases, gradedBases, type Image, imageOf, type Proof } from "./bases.ts";
 import { checkDependencies, exploreDependencies } from "./dependencies.ts";
@@ -40,9 +40,10 @@ export function* resolveAncestry(descent: Descent): Work<Resolved> {
   const bases: BaseTrace[] = [];
   const dependencies: DependencyTrace[] = [];
   const supports = new Set(stand.stands.map(({ verdict }) => verdict));
+  const proofOf = proofs(descent);
   // What does not hold itself rests on nothing; to look further would only hide that.
   if (demands !== undefined && reasons.length === 0) {
-    for (const checked of yield* demanded(descent, stand, demands)) {
+    for (const checked of yield* demanded(descent, stand, demands, proofOf)) {
       bases.push(...checked.bases);
       dependencies.push(...checked.dependencies.slice(0, MAX_TRACED - dependencies.length));
       reasons.push(...checked.reasons);
@@ -50,7 +51,7 @@ export function* resolveAncestry(descent: Descent): Work<Resolved> {
     }
   }
   if (explore) {
-    const found = yield* explored(descent, stand);
+    const found = yield* explored(descent, stand, proofOf(undefined));
     if (demands?.bases === undefined) bases.push(...found.bases);
     if ((demands?.dependencies.length ?? 0) === 0) dependencies.push(...found.dependencies);
   }
@@ -73,13 +74,18 @@ interface Checked {
 const MAX_TRACED = 1_024;
 
 /** What the owners demand of bases and dependencies, and whether it is so. */
-function* demanded(descent: Descent, stand: Standing, demands: LineagePolicy): Work<readonly Checked[]> {
+function* demanded(
+  descent: Descent,
+  stand: Standing,
+  demands: LineagePolicy,
+  proofOf: (from: readonly Origin[]) => Proof,
+): Work<readonly Checked[]> {
   const checked: Checked[] = [];
   if (demands.bases !== undefined) {
     const { images, reasons } = yield* imagesWithin(descent, stand);
     checked.push({ bases: [], dependencies: [], reasons, supports: [] });
     for (const image of images) {
-      const found = yield* checkBases(image, demands.bases, proofOf(descent, demands.bases.from));
+      const found = yield* checkBases(image, demands.bases, proofOf(demands.bases.from));
       const { traces, reasons } = found;
       const supports = traces.flatMap(({ grade, verdict }) =>
         grade !== "proven" || verdict === undefined ? [] : [verdict],
@@ -89,7 +95,7 @@ function* demanded(descent: Descent, stand: Standing, demands: LineagePolicy): W
   }
   for (const { verdict, stated } of stand.stands) {
     for (const demand of demands.dependencies) {
-      const proof = proofOf(descent, demand.from);
+      const proof = proofOf(demand.from);
       const found = yield* checkDependencies(verdict.digest, stated, demand, proof);
       const { traces, reasons, supports } = found;
       checked.push({ bases: [], dependencies: traces, reasons, supports });
@@ -99,11 +105,14 @@ function* demanded(descent: Descent, stand: Standing, demands: LineagePolicy): W
 }
 
 /** What is to be found where nobody demands anything. When it is too much, what was found has to do: it decides nothing. */
-function* explored(descent: Descent, stand: Standing): Work<Pick<Checked, "bases" | "dependencies">> {
+function* explored(
+  descent: Descent,
+  stand: Standing,
+  proof: Proof,
+): Work<Pick<Checked, "bases" | "dependencies">> {
   const { demands } = descent.policy ?? {};
   const bases: BaseTrace[] = [];
   const dependencies: DependencyTrace[] = [];
-  const proof = proofOf(descent, undefined);
   try {
     if (demands?.bases === undefined) {
       for (const image of (yield* imagesWithin(descent, stand)).images) {
@@ -153,22 +162,34 @@ function missing(digest: Digest, what: string): Problem {
   };
 }
 
-function proofOf({ walk, place, project, fileOf }: Descent, from: readonly Origin[] | undefined): Proof {
-  return {
-    walk,
-    place,
-    from,
-    *placeOf({ domain }: Origin): Work<Place> {
-      if (domain === undefined) return place;
-      const path = domainRootPath(project, domain);
-      const root = yield* fileOf(path);
-      if (root === undefined) {
-        throw new LineageError(
-          "file_missing",
-          `The project names the trust domain ${domain} and does not pin its root: ${path} is not there.`,
-        );
-      }
-      return yield* walk.domain(domain, root);
-    },
+/** Where ancestors of an artifact are proven. Each trust domain that its project names is opened once, however many are looked for in it. */
+function proofs({ walk, place, project, fileOf }: Descent): (from: readonly Origin[] | undefined) => Proof {
+  const opened = new Map<string, Place | StemmaError>();
+  const open = function* (domain: string): Work<Place> {
+    const path = domainRootPath(project, domain);
+    const root = yield* fileOf(path);
+    if (root === undefined) {
+      throw new LineageError(
+        "file_missing",
+        `The project names the trust domain ${domain} and does not pin its root: ${path} is not there.`,
+      );
+    }
+    return yield* walk.domain(domain, root);
   };
+  const placeOf = function* ({ domain }: Origin): Work<Place> {
+    if (domain === undefined) return place;
+    let found = opened.get(domain);
+    if (found === undefined) {
+      try {
+        found = yield* open(domain);
+      } catch (error) {
+        if (!(error instanceof StemmaError)) throw error;
+        found = error;
+      }
+      opened.set(domain, found);
+    }
+    if (found instanceof StemmaError) throw found;
+    return found;
+  };
+  return (from) => ({ walk, place, from, placeOf });
 }

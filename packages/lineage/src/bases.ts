@@ -49,7 +49,8 @@ export function imageOf(
   const manifest = contents.document(digest);
   if (manifest?.kind !== "manifest") return undefined;
   const config = contents.config(manifest.config.digest);
-  if (config === undefined) return undefined;
+  // Each layer has its diff_id (image specification, "Image Configuration"); one that tells of others is not this image's.
+  if (config?.diffIds.length !== manifest.layers.length) return undefined;
   return { digest, manifest, config, stated };
 }
 
@@ -76,7 +77,7 @@ function namedBases({ digest, manifest, stated }: Image, { contents }: Walk): Ma
     const known = named.get(base);
     if (known !== undefined) {
       if (!known.includes(by)) known.push(by);
-    } else if (base !== digest && named.size < MAX_NAMED) named.set(base, [by]);
+    } else if (base !== digest && base !== manifest.digest && named.size < MAX_NAMED) named.set(base, [by]);
   };
   const annotated = annotatedBase(manifest);
   if (annotated !== undefined) name(annotated, "annotation");
@@ -138,7 +139,11 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
       message: `The manifest and the configuration of ${digest} are not on record, so nobody can compare its layers.`,
     });
   }
-  const base = found.find((one) => isLayerPrefix(one.config.diffIds, image.config.diffIds));
+  // An index that lists the image itself has it for no base of its own.
+  const base = found.find(
+    ({ manifest, config }) =>
+      manifest.digest !== image.manifest.digest && isLayerPrefix(config.diffIds, image.config.diffIds),
+  );
   if (base === undefined) {
     return claimed({
       code: "base_not_contained",
@@ -157,7 +162,7 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
       problem = place.problem;
       continue;
     }
-    for (const one of digest === base.digest ? [digest] : [digest, base.digest]) {
+    for (const one of new Set([base.digest, digest])) {
       const proven = yield* walk.verdict(
         place.place,
         origin.project,
@@ -166,7 +171,11 @@ function* gradeBase(image: Image, digest: Digest, namedBy: readonly NamedBy[], p
       );
       if (proven === undefined) continue;
       verdict = proven.verdict;
-      if (verdict.decision !== "allow") continue;
+      if (verdict.decision !== "allow") {
+        // An index may speak for its platforms, and not for one that the same owners have revoked.
+        if (verdict.reasons.some(({ code }) => code === "artifact_revoked")) break;
+        continue;
+      }
       const next = imageOf(base.digest, walk, proven.stated);
       const trace = originTrace(origin, place.place);
       return {

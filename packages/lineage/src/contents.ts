@@ -16,15 +16,20 @@ export class Contents {
   readonly #bytes = new Map<Digest, Uint8Array>();
   readonly #documents = new Map<Digest, Manifest | Index | undefined>();
   readonly #configs = new Map<Digest, ImageConfig | undefined>();
-  readonly #fetched = new Set<Digest>();
+  readonly #fetched = new Set<string>();
   /** Bytes whose sha512 nobody has asked for yet. */
   readonly #unnamed: Uint8Array[] = [];
   #size = 0;
 
-  /** Asks for what a record lists. Throws `lineage_limit` before it asks for too much. */
-  *gather(record: ArtifactRecord): Generator<Effect, void, EffectAnswer> {
-    if (this.#fetched.has(record.digest)) return;
-    this.#fetched.add(record.digest);
+  /**
+   * Asks for what a record lists, once for each trust domain that has one. Throws `lineage_limit` before it asks for too much.
+   *
+   * @param where tells the trust domains apart: what one has on record of an artifact must not hide what another has
+   */
+  *gather(record: ArtifactRecord, where: string): Generator<Effect, void, EffectAnswer> {
+    const name = `${where} ${record.digest}`;
+    if (this.#fetched.has(name)) return;
+    this.#fetched.add(name);
     const wanted = (record.contents ?? []).filter(({ sha256 }) => !this.has(parseDigest(`sha256:${sha256}`)));
     if (wanted.length === 0) return;
     const size = this.#size + wanted.reduce((sum, { length }) => sum + length, 0);

@@ -30,8 +30,9 @@ export function* checkDependencies(
   const { meter } = proof.walk;
   const supports = new Set<Verdict>();
   const traces: DependencyTrace[] = [];
-  /** Evidence that satisfies the demand, by the step that it stands for and what that step asks for. */
+  /** Evidence that satisfies the demand, by the step that it stands for and which of its predicates it is. */
   const satisfied = new Map<string, StatedDependencies[]>();
+  const outcomes: Outcomes = new Map();
   let listed = false;
   for (const one of stated) {
     const matching = one.dependencies.filter(({ uri }) => demand.uri.matches(uri, meter));
@@ -39,13 +40,13 @@ export function* checkDependencies(
     listed = true;
     let complete = true;
     for (const dependency of matching) {
-      const trace = yield* traceDependency(dependency, one, demand, proof);
+      const trace = yield* traceDependency(dependency, one, demand, proof, outcomes);
       if (traces.length < MAX_TRACED) traces.push(trace);
       if (trace.grade === "proven" && trace.verdict !== undefined) supports.add(trace.verdict);
       if (trace.grade !== "proven" && demand.grade === "proven") complete = false;
     }
     if (!complete) continue;
-    const key = JSON.stringify([one.step, one.threshold]);
+    const key = JSON.stringify([one.step, one.predicate]);
     const group = satisfied.get(key);
     if (group === undefined) satisfied.set(key, [one]);
     else group.push(one);
@@ -79,27 +80,37 @@ function shortfall(
   };
 }
 
+/** What came of a digest. Evidence may list one ten thousand times, and whoever may prove it is asked once. */
+type Outcomes = Map<Digest, Outcome>;
+type Outcome = Pick<DependencyTrace, "grade" | "origin" | "decision" | "verdict" | "problem">;
+
+const NOT_ASKED = { origin: undefined, decision: undefined, verdict: undefined };
+
 function* traceDependency(
   { uri, digests }: Dependency,
   { sha256 }: StatedDependencies,
   { grade }: Pick<DependencyDemand, "grade">,
   proof: Proof,
+  outcomes: Outcomes,
 ): Work<DependencyTrace> {
   const digest = digestOf(digests);
-  const known = {
-    uri,
-    digest,
-    evidence: sha256,
-    origin: undefined,
-    decision: undefined,
-    verdict: undefined,
-    problem: undefined,
-  };
+  const known = { uri, digest, evidence: sha256 };
   if (digest === undefined) {
     const message = `${uri} is listed without a sha256 or sha512, so nobody can tell what it was.`;
-    return { ...known, grade: "claimed", problem: { code: "dependency_not_proven", message } };
+    return {
+      ...known,
+      ...NOT_ASKED,
+      grade: "claimed",
+      problem: { code: "dependency_not_proven", message },
+    };
   }
-  if (grade === "claimed") return { ...known, grade };
+  if (grade === "claimed") return { ...known, ...NOT_ASKED, grade, problem: undefined };
+  const outcome = outcomes.get(digest) ?? (yield* proveDependency(digest, proof));
+  outcomes.set(digest, outcome);
+  return { ...known, ...outcome };
+}
+
+function* proveDependency(digest: Digest, proof: Proof): Work<Outcome> {
   let verdict: Found["verdict"] | undefined;
   let message = `No project that may prove it has ${digest} on record.`;
   for (const origin of proof.from ?? (yield* claimedOrigins(digest, proof))) {
@@ -116,15 +127,15 @@ function* traceDependency(
       message = `${digest} does not hold itself: ${codes(verdict)}.`;
       if (verdict.decision !== "allow") continue;
       const trace = { project: origin.project, domain: place.domain?.name, root: place.domain?.root };
-      return { ...known, grade: "proven", origin: trace, decision: verdict.decision, verdict };
+      return { grade: "proven", origin: trace, decision: verdict.decision, verdict, problem: undefined };
     } catch (error) {
       if (!(error instanceof StemmaError) || error.code === "lineage_limit") throw error;
       message = error.message;
     }
   }
   return {
-    ...known,
     grade: "claimed",
+    origin: undefined,
     decision: verdict?.decision,
     verdict,
     problem: { code: "dependency_not_proven", message },
@@ -146,13 +157,14 @@ export function* exploreDependencies(
   proof: Proof,
 ): Work<readonly DependencyTrace[]> {
   const traces = new Map<string, DependencyTrace>();
+  const outcomes: Outcomes = new Map();
   for (const one of stated) {
     for (const dependency of one.dependencies) {
       if (traces.size >= MAX_EXPLORED) return [...traces.values()];
       const digest = digestOf(dependency.digests);
       const key = digest ?? dependency.uri;
       if (traces.has(key)) continue;
-      traces.set(key, yield* traceDependency(dependency, one, { grade: "proven" }, proof));
+      traces.set(key, yield* traceDependency(dependency, one, { grade: "proven" }, proof, outcomes));
     }
   }
   return [...traces.values()];

@@ -1,4 +1,4 @@
-import type { Digest } from "@stemma/encoding";
+import { type Digest, utf8 } from "@stemma/encoding";
 import type { SignerTrace, StepTrace } from "@stemma/in-toto";
 import { type Grade, isAtLeast } from "./policy.ts";
 import type { Verdict } from "./verdict.ts";
@@ -75,9 +75,13 @@ function* ofLayout({ digest, lineage }: Verdict): Generator<LineageFact> {
   yield* steps(lineage.steps);
 }
 
-function nodesOf({ kind, fingerprint, name }: SignerTrace): readonly LineageNode[] {
+/** Bytes of a name by which something can be asked for. An authority may write more into a certificate, or nothing. */
+const MAX_NAME_BYTES = 2_048;
+
+function nodesOf({ kind, fingerprint, name = "" }: SignerTrace): readonly LineageNode[] {
   const key: LineageNode = { kind: "functionary", name: fingerprint };
-  return kind === "certificate" && name !== undefined ? [key, { kind, name }] : [key];
+  const { length } = utf8(name);
+  return kind === "certificate" && length > 0 && length <= MAX_NAME_BYTES ? [key, { kind, name }] : [key];
 }
 
 function* ofAncestry({ digest, ancestry }: Verdict): Generator<LineageFact> {

@@ -34,7 +34,7 @@ import {
 import { type ArtifactRecord, MAX_EVIDENCE_BYTES, readRecord } from "./record.ts";
 import { toldOnce } from "./told-once.ts";
 import { type Freshness, type RoleFreshness, VERDICT_TYPE, type Verdict } from "./verdict.ts";
-import { type Extent, type Found, type Place, Walk, type Work } from "./walk.ts";
+import { type Extent, type Found, nameOf, type Place, Walk, type Work } from "./walk.ts";
 
 /** What is asked. */
 export interface VerifyRequest {
@@ -136,7 +136,7 @@ export class Inquiry {
       yield* this.own(word, record, walk);
       return;
     }
-    yield* walk.contents.gather(record);
+    yield* walk.contents.gather(record, nameOf(place));
     const own = function* (this: Inquiry): Work<Found> {
       const before = this.reasons.length;
       yield* this.own(word, record, walk);
@@ -303,7 +303,7 @@ export class Inquiry {
 
   /** What the layout says of the artifact itself. */
   private *own({ layout, trustedRoot }: ProjectWord, record: ArtifactRecord, walk: Walk): Work<void> {
-    if (!this.isFirst) walk.spendEvidence(record.evidence.length);
+    if (!this.isFirst) walk.spendEvidence(record.evidence);
     const evidence = yield* this.fetchEvidence(record);
     const { digest, parameters, inspect } = this.request;
     const { verdict, stated, work } = examineLayout({

@@ -1,5 +1,5 @@
 import type { Digest } from "@stemma/encoding";
-import { attestedBy, type Descriptor, type Index, platformText } from "@stemma/image";
+import { attestedBy, type Descriptor, type Index, isIndexType, platformText } from "@stemma/image";
 import type { RelativeTrace } from "./ancestry.ts";
 import type { PlatformChoice } from "./policy.ts";
 import type { ArtifactRecord } from "./record.ts";
@@ -104,6 +104,13 @@ function* platforms({ digest, project, place, walk }: Family, document: Index): 
   const images = imagesOf(document);
   const reasons: Standing["reasons"][number][] = [];
   for (const entry of images) {
+    if (isIndexType(entry.mediaType)) {
+      reasons.push({
+        code: "platform_not_proven",
+        message: `The index ${digest} lists the index ${entry.digest}; every platform must hold, and that is none.`,
+      });
+      continue;
+    }
     const found = yield* walk.verdict(place, project, entry.digest, "direct");
     if (found?.verdict.decision === "allow") stands.push(found);
     else {

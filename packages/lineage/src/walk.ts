@@ -12,7 +12,7 @@ import {
 import type { Contents } from "./contents.ts";
 import { LineageError } from "./error.ts";
 import { MAX_DEPTH } from "./policy.ts";
-import { type ArtifactRecord, readRecord } from "./record.ts";
+import { type ArtifactRecord, type EvidenceEntry, readRecord } from "./record.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** Pure code that asks for bytes. */
@@ -25,6 +25,11 @@ export interface Place {
   readonly pinnedRoot: Sha256Hex;
   /** Undefined for the one whose root the caller pinned. */
   readonly domain: ForeignDomain | undefined;
+}
+
+/** Tells places apart. The first one is none of those that are pinned, be it by the same root: only there the caller's parameters hold. */
+export function nameOf({ domain }: Place): string {
+  return domain?.root ?? "";
 }
 
 /**
@@ -45,6 +50,8 @@ const MAX_VERDICTS = 128;
 const MAX_DOMAINS = 16;
 /** Items of evidence of all those verdicts. */
 const MAX_EVIDENCE_ITEMS = 1_024;
+/** Their bytes: to read them takes time that no other limit counts. */
+const MAX_EVIDENCE_TOTAL = 4 * DEFAULT_LIMITS.evidenceBytes;
 /** What their layouts may cost together, in the unit of `InTotoLimits.work`: as much as the first verdict alone. */
 const MAX_WORK = DEFAULT_LIMITS.work;
 /** What a verdict below tells of its steps: there may be many. */
@@ -64,6 +71,7 @@ export class Walk {
   #cuts = 0;
   #left = MAX_VERDICTS;
   #evidence = 0;
+  #evidenceBytes = 0;
   #work = 0;
   /** For patterns of demands. */
   readonly meter = new Meter();
@@ -79,7 +87,7 @@ export class Walk {
    * `lineage_limit`.
    */
   *verdict(place: Place, project: string, digest: Digest, extent: Extent): Work<Found | undefined> {
-    const key = `${place.pinnedRoot} ${project} ${digest} ${extent}`;
+    const key = `${nameOf(place)} ${project} ${digest} ${extent}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     if (this.#open.has(key)) {
@@ -103,12 +111,13 @@ export class Walk {
   }
 
   /** Counts evidence before it is fetched. Throws `lineage_limit`. */
-  spendEvidence(items: number): void {
-    this.#evidence += items;
-    if (this.#evidence > MAX_EVIDENCE_ITEMS) {
+  spendEvidence(items: readonly EvidenceEntry[]): void {
+    this.#evidence += items.length;
+    this.#evidenceBytes += items.reduce((sum, { length }) => sum + length, 0);
+    if (this.#evidence > MAX_EVIDENCE_ITEMS || this.#evidenceBytes > MAX_EVIDENCE_TOTAL) {
       throw new LineageError(
         "lineage_limit",
-        `The verdicts below this one rest on more than ${MAX_EVIDENCE_ITEMS} items of evidence.`,
+        `The verdicts below this one rest on more than ${MAX_EVIDENCE_ITEMS} items of evidence, or on more than ${MAX_EVIDENCE_TOTAL} bytes of it.`,
       );
     }
   }
@@ -157,7 +166,7 @@ export class Walk {
       const found = yield* inDomain(place.domain, findTarget(place.trusted, recordPath(digest)));
       if (found === undefined) return undefined;
       const record = readRecord(digest, found.target);
-      yield* inDomain(place.domain, this.contents.gather(record));
+      yield* inDomain(place.domain, this.contents.gather(record, nameOf(place)));
       return record;
     } catch (error) {
       if (!(error instanceof StemmaError)) throw error;

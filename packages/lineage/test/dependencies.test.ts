@@ -195,6 +195,84 @@ describe("proven by another trust domain", () => {
     expect(verdict.decision).toBe("deny");
   });
 
+  test("what two say of different predicates does not add up to two", async () => {
+    const reviewed = "https://example.com/reviewed/v1";
+    const earlier = "https://slsa.dev/provenance/v0.2";
+    const [first, second] = builders as [Signer, Signer];
+    const functionaries = builders.map(({ publicKey }) => publicKey);
+    await domain.setLayout({
+      expires: days(domain.now, 30),
+      steps: [
+        {
+          name: "build",
+          threshold: 1,
+          functionaries: [],
+          expectedPredicates: [reviewed, PROVENANCE, earlier].map((predicateType) => ({
+            predicateType,
+            threshold: 2,
+            functionaries,
+          })),
+        },
+      ],
+    });
+    await domain.demand(policy);
+    const says = (predicateType: string, predicate: Record<string, unknown>, signer: Signer) =>
+      signStatement(
+        {
+          subjects: [{ digest: new Map([["sha256", sha256(artifact) as string]]) }],
+          predicateType,
+          predicate: fromPlain(predicate) as JsonObject,
+        },
+        [signer],
+      );
+    const old = (materials: readonly Listed[], signer: Signer) =>
+      says(
+        earlier,
+        { builder: { id: "https://example.com/builder" }, buildType: "https://example.com/build", materials },
+        signer,
+      );
+    const verdictWith = async (both: boolean): Promise<Verdict> => {
+      const evidence = [
+        await says(reviewed, {}, first),
+        await says(reviewed, {}, second),
+        await provenance(digestOf(artifact), [uses(compiler)], first),
+        await provenance(digestOf(artifact), both ? [uses(compiler)] : [], second),
+        await old([], first),
+        await old([uses(compiler)], second),
+      ];
+      await domain.record(digestOf(artifact), artifact.length, evidence);
+      await domain.publish();
+      const request = { digest: digestOf(artifact), project: "app" };
+      const source = { ...domain.source, foreign: () => tools.source };
+      return driveSync(verifyFromRoot(domain.root, request, domain.now), source);
+    };
+    expect((await verdictWith(true)).reasons).toEqual([]);
+    expect(codes(await verdictWith(false))).toEqual(["dependency_not_proven"]);
+  });
+
+  test("a domain that is named for ten thousand dependencies is opened once", async () => {
+    await useLayout(1);
+    await domain.demand(policy);
+    const listed = Array.from({ length: 10_000 }, (_, at) => uses(compiler, `pkg:generic/compiler@${at}`));
+    await domain.record(digestOf(artifact), artifact.length, [
+      await provenance(digestOf(artifact), listed, builders[0] as Signer),
+    ]);
+    await domain.publish();
+    const asked: string[] = [];
+    const source = {
+      ...domain.source,
+      target: (...wanted: Parameters<typeof domain.source.target>) => {
+        asked.push(wanted[0]);
+        return domain.source.target(...wanted);
+      },
+      foreign: () => tools.source,
+    };
+    const request = { digest: digestOf(artifact), project: "app" };
+    const verdict = driveSync(verifyFromRoot(domain.root, request, domain.now), source);
+    expect(verdict.reasons).toEqual([]);
+    expect(asked.filter((path) => path.endsWith("/tools.root.json"))).toHaveLength(1);
+  });
+
   test("provenance of another artifact says nothing of this one", async () => {
     await useLayout(1);
     await domain.demand(policy);
@@ -287,6 +365,21 @@ describe("artifacts that rest on each other in many ways", () => {
     });
     await domain.publish();
     expect(verify(false)).toMatchObject({ decision: "deny" });
+  });
+
+  test("are too large at some point, before any of their evidence is fetched", async () => {
+    await build(2, 1);
+    const digest = digestOf(named(1, 0));
+    const known = domain.records.get(digest);
+    if (known === undefined) throw new Error("There is no record.");
+    const evidence = Array.from({ length: 65 }, (_, at) => ({
+      sha256: sha256(utf8(`large ${at}`)),
+      length: 4 * 1024 * 1024,
+    }));
+    domain.records.set(digest, { ...known, evidence });
+    await domain.publish();
+    const [dependency] = verify(true).ancestry?.dependencies ?? [];
+    expect(dependency?.verdict?.reasons.map(({ code }) => code)).toEqual(["lineage_limit"]);
   });
 
   test("are too deep at some point", async () => {

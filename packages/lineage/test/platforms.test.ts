@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { verifyBundle } from "@stemma/client";
 import type { Digest } from "@stemma/encoding";
+import { IMAGE_INDEX } from "@stemma/image";
 import type { PlatformChoice, Verdict } from "@stemma/lineage";
 import { DomainFixture } from "../../../test/support/domain.ts";
 import { type IndexEntry, testImage, testIndex } from "../../../test/support/images.ts";
@@ -169,6 +170,18 @@ describe("attacks", () => {
     await record({ choice: "index", signed: "index" });
     expect(codes(verify(amd.digest))).toEqual(["artifact_revoked"]);
     expect(verify(arm.digest).decision).toBe("allow");
+  });
+
+  test("an index within an index is no platform, whoever signed for it", async () => {
+    const inner = testIndex([evil]);
+    await domain.record(inner.digest, inner.bytes.length, await domain.links(inner.digest), {
+      contents: [inner.bytes],
+    });
+    const entries = [amd, { manifest: inner.bytes, mediaType: IMAGE_INDEX }];
+    const digest = await record({ choice: "platform", signed: "platforms", entries });
+    expect(codes(verify(inner.digest))).toEqual(["platform_not_proven"]);
+    expect(codes(verify(digest))).toEqual(["platform_not_proven"]);
+    expect(verify(digest).reasons[0]?.message).toContain(inner.digest);
   });
 
   test("an index without a single image holds nothing", async () => {

@@ -52,6 +52,7 @@ export {
   countLineageBehind,
   type Descendant,
   type LineageCursor,
+  listLineageBehind,
   lockLineage,
   moveLineageCursor,
   noteFacts,
@@ -59,6 +60,7 @@ export {
   readDescendants,
   readLineageCursor,
   readPublishedRecords,
+  tryLockLineage,
 } from "./lineage.ts";
 export { type Listener, type ListenOptions, listen } from "./listen.ts";
 export {

@@ -1,6 +1,7 @@
 import type { Digest } from "@stemma/encoding";
 import type { LineageFact, LineageNode, Relation } from "@stemma/lineage";
 import type { RecordChange } from "./changes.ts";
+import type { Domain } from "./domains.ts";
 import type { PoolClient, Queryable } from "./pool.ts";
 
 /** How far the published records of a domain are followed. */
@@ -45,15 +46,30 @@ export async function readPublishedRecords(
   return rows;
 }
 
+/** Domains with published records that were not followed yet: one look into an index for each domain. */
+const BEHIND = `FROM domain LEFT JOIN lineage_cursor AS cursor ON cursor.domain_id = domain.id
+  WHERE EXISTS (
+    SELECT FROM change WHERE change.domain_id = domain.id AND kind = 'record' AND outcome = 'published'
+      AND (change.epoch, change.id) > (coalesce(cursor.epoch, 0), coalesce(cursor.change_id, 0)))`;
+
 /** How many domains have published records that were not followed yet: for metrics. */
 export async function countLineageBehind(database: Queryable): Promise<number> {
-  const { rows } = await database.query<{ behind: number }>(
-    `SELECT count(*) AS behind FROM head LEFT JOIN lineage_cursor AS cursor USING (domain_id)
-     WHERE EXISTS (
-       SELECT FROM change WHERE change.domain_id = head.domain_id AND kind = 'record' AND outcome = 'published'
-         AND (change.epoch, change.id) > (coalesce(cursor.epoch, 0), coalesce(cursor.change_id, 0)))`,
-  );
+  const { rows } = await database.query<{ behind: number }>(`SELECT count(*) AS behind ${BEHIND}`);
   return rows[0]?.behind ?? 0;
+}
+
+/** The domains themselves, by id, after one of them. */
+export async function listLineageBehind(
+  database: Queryable,
+  after: number,
+  limit: number,
+): Promise<readonly Domain[]> {
+  const { rows } = await database.query<Domain>({
+    name: "list-lineage-behind",
+    text: `SELECT id, name, created_at AS "createdAt" ${BEHIND} AND id > $1 ORDER BY id LIMIT $2`,
+    values: [after, limit],
+  });
+  return rows;
 }
 
 /**
@@ -67,6 +83,15 @@ export async function lockLineage(client: PoolClient, domainId: number): Promise
     [domainId],
   );
   return rows[0] ?? START;
+}
+
+/** The same without waiting: false while somebody else holds it. */
+export async function tryLockLineage(client: PoolClient, domainId: number): Promise<boolean> {
+  const { rowCount } = await client.query(
+    "SELECT FROM lineage_cursor WHERE domain_id = $1 FOR UPDATE SKIP LOCKED",
+    [domainId],
+  );
+  return rowCount === 1;
 }
 
 /** Notes that everything up to a place was followed. */

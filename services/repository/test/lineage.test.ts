@@ -159,6 +159,18 @@ describe("contents", () => {
     expect(reply).toMatchObject({ status: 422, json: { code: "content_unrelated" } });
   });
 
+  test("are not looked at before the signatures: whoever has none takes no time of the service", async () => {
+    const mine = testImage(["mine"]);
+    const { people } = await world.createDomain();
+    const reply = await world.post(`/v1/domains/${upstream.name}/artifacts/${mine.digest}`, {
+      descriptor: { mediaType: IMAGE_MANIFEST, size: mine.manifest.length },
+      project: "app",
+      evidence: await linksOf(people, mine.digest),
+      contents: [mine.manifest, image.config].map(encodeBase64),
+    });
+    expect(reply.json.code).toBe("functionary_not_authorized");
+  });
+
   test("more than a record has room for are refused", async () => {
     const contents = Array.from({ length: 257 }, () => encodeBase64(base.config));
     const reply = await world.post(`/v1/domains/${upstream.name}/artifacts/${base.digest}`, {
@@ -279,6 +291,11 @@ describe("what rests on what", () => {
     `?evidence=${"0".repeat(64)}&artifact=sha256:${"0".repeat(64)}`,
     "?after=-1",
     "?kind=1",
+    "?certificate=%00",
+    "?certificate=CN%3Dx%0A",
+    `?evidence=${"0".repeat(64)}&after=${"9".repeat(20)}`,
+    `?evidence=${"0".repeat(64)}&after=9223372036854775808`,
+    `?evidence=${"0".repeat(64)}&limit=0`,
   ])("bad questions are refused: %s", async (query) => {
     expect((await world.get(`/v1/domains/${downstream.name}/blast-radius${query}`)).status).toBe(400);
   });

@@ -1,7 +1,7 @@
 import { ServiceError } from "@stemma/contract";
 import { parseDigest } from "@stemma/encoding";
 import { factsOf, type LineageNode, type Verdict } from "@stemma/lineage";
-import { type Domain, lockLineage, noteFacts, readDescendants, withTransaction } from "@stemma/store";
+import { type Domain, noteFacts, readDescendants, tryLockLineage, withTransaction } from "@stemma/store";
 import { type Answer, jsonAnswer } from "../http/answer.ts";
 import type { Handlers } from "../http/handler.ts";
 import { NOTICE } from "../read/artifacts.ts";
@@ -80,12 +80,18 @@ export function lineageHandlers(
   };
 }
 
-/** Enters what a verdict has shown: the answer to a question may be newer than what was followed. */
-async function noteVerdict({ pool }: Context, domain: Domain, verdict: Verdict): Promise<void> {
+/**
+ * Enters what a verdict has shown: the answer to a question may be newer than what was followed. Whoever asked neither waits for those
+ * who write already, nor goes without an answer because it could not be entered: the next question enters it.
+ */
+async function noteVerdict({ pool, log }: Context, domain: Domain, verdict: Verdict): Promise<void> {
   const facts = factsOf(verdict);
   if (facts.length === 0) return;
-  await withTransaction(pool, async (client) => {
-    await lockLineage(client, domain.id);
-    await noteFacts(client, domain.id, facts);
-  });
+  try {
+    await withTransaction(pool, async (client) => {
+      if (await tryLockLineage(client, domain.id)) await noteFacts(client, domain.id, facts);
+    });
+  } catch (error) {
+    log.warn({ err: error, domain: domain.name, digest: verdict.digest }, "lineage could not be entered");
+  }
 }

@@ -3,7 +3,7 @@ import { StemmaError } from "@stemma/encoding";
 import { type ArtifactRecord, factsOf, type Verdict } from "@stemma/lineage";
 import {
   type Domain,
-  listDomains,
+  listLineageBehind,
   lockLineage,
   moveLineageCursor,
   noteFacts,
@@ -19,6 +19,8 @@ import { pointPlatforms } from "./platforms.ts";
 
 /** Records that are followed in one transaction. */
 const BATCH = 16;
+/** Times that a verdict is tried when the fault is ours; a record that ends the thread each time must not stop all others. */
+const MOST_FAULTS = 3;
 /** Publishes are heard of; this is for those that were missed. */
 const LOOK_AGAIN_MS = 30_000;
 
@@ -36,6 +38,8 @@ export class Indexer {
     mostJobs: 1,
     busy: () => new Error("Another verdict is being reached."),
   });
+  /** How often no verdict could be reached, by what was asked. */
+  readonly #faults = new Map<string, number>();
   #pass: Promise<void> | undefined;
   #again = false;
   #stopping = false;
@@ -61,12 +65,6 @@ export class Indexer {
     await this.#pass;
   }
 
-  /** Follows everything that is published by now. Rejects never: a fault is logged, and the next look begins where this one stood. */
-  follow(): Promise<void> {
-    this.#look();
-    return this.#pass ?? Promise.resolve();
-  }
-
   #look(): void {
     if (this.#stopping) return;
     this.#again = true;
@@ -76,27 +74,35 @@ export class Indexer {
   }
 
   async #passes(): Promise<void> {
-    const { log } = this.#context;
     while (this.#again && !this.#stopping) {
       this.#again = false;
-      try {
-        await this.#followAll();
-      } catch (error) {
-        if (!this.#stopping) log.warn({ err: error }, "the index of lineage could not be brought up to date");
-        return;
-      }
+      await this.#orLog(() => this.#followAll());
+    }
+  }
+
+  /** A fault is logged, and the next look begins where this one stood. */
+  async #orLog(work: () => Promise<void>, domain?: Domain): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (this.#stopping) return;
+      const { log } = this.#context;
+      log.warn({ err: error, domain: domain?.name }, "the index of lineage could not be brought up to date");
     }
   }
 
   async #followAll(): Promise<void> {
-    let after = "";
-    for (;;) {
-      const page = await listDomains(this.#context.pool, { after, limit: 100 });
-      for (const domain of page) while (!this.#stopping && (await this.#followSome(domain)));
-      const last = page.at(-1);
-      if (last === undefined || page.length < 100) return;
-      after = last.name;
-    }
+    let after = 0;
+    let page: readonly Domain[];
+    do {
+      page = await listLineageBehind(this.#context.pool, after, 100);
+      for (const domain of page) await this.#orLog(() => this.#follow(domain), domain);
+      after = page.at(-1)?.id ?? after;
+    } while (page.length > 0 && !this.#stopping);
+  }
+
+  async #follow(domain: Domain): Promise<void> {
+    while (!this.#stopping && (await this.#followSome(domain)));
   }
 
   /** Follows a few records; false when nothing is left to do. */
@@ -108,6 +114,8 @@ export class Indexer {
     const records = await readPublishedRecords(pool, domain.id, cursor, head.epoch, BATCH);
     const last = records.at(-1);
     if (last === undefined) return false;
+    // What is in memory may be older than what the database just said, and would know nothing of the newest records.
+    domains.heads.seen(domain.id, head.epoch);
     const published = await domains.published(domain.name);
     const verdicts: Verdict[] = [];
     for (const asked of distinct(records)) {
@@ -116,6 +124,8 @@ export class Indexer {
       if (this.#stopping) return false;
     }
     await withTransaction(pool, async (client) => {
+      // An edge between much and much costs its product, and nobody waits for it.
+      await client.query("SET LOCAL statement_timeout = 0");
       const now = await lockLineage(client, domain.id);
       // Somebody else was faster, and what they noted is the same.
       if (now.epoch !== cursor.epoch || now.changeId !== cursor.changeId) return;
@@ -128,24 +138,36 @@ export class Indexer {
     return true;
   }
 
-  /** Undefined when it cannot be told, such as while another trust domain is not to be had: asking for its lineage tries again. */
+  /**
+   * Undefined when it cannot be told, such as while another trust domain is not to be had, or when the fault is ours time and again:
+   * asking for its lineage tries again.
+   */
   async #verdict(
     published: Published,
     { digest, project }: { readonly digest: ArtifactRecord["digest"]; readonly project: string },
   ): Promise<Verdict | undefined> {
     const { domains, clock, log } = this.#context;
     const root = await domains.firstRoot(published.domain);
+    const asked = `${published.domain.id} ${digest} ${project}`;
     try {
-      return await this.#verdicts.verify(
+      const verdict = await this.#verdicts.verify(
         root,
         { digest, project, explore: true },
         clock(),
         domains.source(published),
       );
+      this.#faults.delete(asked);
+      return verdict;
     } catch (error) {
-      if (!(error instanceof StemmaError)) throw error;
+      if (this.#stopping) return undefined;
+      const faults = (this.#faults.get(asked) ?? 0) + 1;
+      if (!(error instanceof StemmaError) && faults < MOST_FAULTS) {
+        this.#faults.set(asked, faults);
+        throw error;
+      }
+      this.#faults.delete(asked);
       log.warn(
-        { domain: published.domain.name, digest, project, code: error.code },
+        { err: error, domain: published.domain.name, digest, project },
         "no verdict, so no lineage yet",
       );
       return undefined;

@@ -1,4 +1,4 @@
-import { readDocument } from "@stemma/image";
+import { ImageError, type Index, type Manifest, readDocument } from "@stemma/image";
 import { imagesOf, MAX_INDEXES, type Verdict } from "@stemma/lineage";
 import { enqueueRecord, type Queryable } from "@stemma/store";
 import type { Published } from "../domain/domains.ts";
@@ -9,6 +9,9 @@ import type { Context } from "../service.ts";
  * Lets the platforms of an index be found by it: a record of each, that points to the index, with its own manifest and configuration
  * out of the index's contents. The index holds, and its bytes list the platform; nobody's signature is needed for that. The
  * signer puts the pointer into the tree like any other change.
+ *
+ * What a platform is, its own bytes say, and not the index: a record with another size or type would keep the true one out. Where its
+ * bytes are not there, or are no manifest's, it gets none; a verdict would need them anyhow.
  */
 export async function pointPlatforms(
   context: Context,
@@ -26,25 +29,23 @@ export async function pointPlatforms(
     (record.contents ?? []).map(({ sha256 }) => sha256),
   );
   const contents = new Map([...stored].map(([sha256, bytes]) => [`sha256:${sha256}`, { sha256, bytes }]));
-  const bytes = contents.get(digest)?.bytes;
-  const document = bytes === undefined ? undefined : readDocument(bytes);
+  const document = documentOf(contents.get(digest)?.bytes);
   if (document?.kind !== "index") return;
   const current = await domains.published(domain.name);
   for (const entry of imagesOf(document)) {
+    const manifest = contents.get(entry.digest);
+    const image = documentOf(manifest?.bytes);
+    if (manifest === undefined || image?.kind !== "manifest") continue;
     const known = (await lookUp(context, current, entry.digest))?.record;
     const pointing = known?.indexes ?? [];
     if (pointing.includes(digest) || pointing.length >= MAX_INDEXES) continue;
-    const manifest = contents.get(entry.digest);
-    const config = manifest && configOf(manifest.bytes);
-    const own = [manifest, config === undefined ? undefined : contents.get(config)].filter(
-      (one) => one !== undefined,
-    );
+    const own = [manifest, contents.get(image.config.digest)].filter((one) => one !== undefined);
     await enqueueRecord(database, domain.id, [], {
       digest: entry.digest,
       descriptor: {
-        mediaType: entry.mediaType,
-        size: entry.size,
-        ...(entry.artifactType === undefined ? {} : { artifactType: entry.artifactType }),
+        mediaType: image.mediaType,
+        size: manifest.bytes.length,
+        ...(image.artifactType === undefined ? {} : { artifactType: image.artifactType }),
       },
       projects: [project],
       evidence: [],
@@ -54,7 +55,13 @@ export async function pointPlatforms(
   }
 }
 
-function configOf(bytes: Uint8Array): string | undefined {
-  const document = readDocument(bytes);
-  return document.kind === "manifest" ? document.config.digest : undefined;
+/** Undefined for what is not there, and for what is no manifest: anybody may list anything in an index. */
+function documentOf(bytes: Uint8Array | undefined): Manifest | Index | undefined {
+  if (bytes === undefined) return undefined;
+  try {
+    return readDocument(bytes);
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    return undefined;
+  }
 }

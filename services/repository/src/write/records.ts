@@ -43,7 +43,7 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
         const bytes = decodeEvidence(item);
         evidence.set(sha256(bytes), bytes);
       }
-      const contents = readContents(digest, body.contents ?? [], evidence);
+      const contents = new Map((body.contents ?? []).map((text) => named(decodeEvidence(text), digest)));
       const record = checkRecord({
         digest,
         size: body.descriptor.size,
@@ -51,7 +51,7 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
         artifactType: body.descriptor.artifactType,
         projects: [body.project],
         evidence: entriesOf(evidence),
-        contents: entriesOf(contents),
+        contents: [...contents.values()].map((bytes) => ({ sha256: sha256(bytes), length: bytes.length })),
       });
       // The cheap refusals come before the signatures.
       const before = (await lookUp(context, published, digest))?.record;
@@ -61,6 +61,8 @@ export function recordHandlers(context: Context): Pick<Handlers, "recordArtifact
       }
       const current = await layouts.current(published, body.project);
       await admit(context, published, current, evidence, before, signal);
+      // To read them takes time, which whoever has no signature to show must not have of us.
+      requireRelated(digest, contents, evidence);
 
       const wait = query.wait === "published";
       // Before it is accepted, so that no publish of it can be missed.
@@ -100,17 +102,16 @@ function entriesOf(files: ReadonlyMap<Sha256Hex, Uint8Array>): { sha256: Sha256H
 }
 
 /**
- * The contents that come along. Each must be one that the artifact leads to, and the artifact one that a functionary made, so that
+ * Each of the contents that come along must be one that the artifact leads to, and the artifact one that a functionary made, so that
  * nobody can have bytes of their own kept; who sends them makes no difference, because their digests are given. Throws
  * `content_unrelated`.
  */
-function readContents(
+function requireRelated(
   digest: Digest,
-  texts: readonly string[],
+  contents: ReadonlyMap<Digest, Uint8Array>,
   evidence: ReadonlyMap<Sha256Hex, Uint8Array>,
-): ReadonlyMap<Sha256Hex, Uint8Array> {
-  const contents = new Map(texts.map((text) => named(decodeEvidence(text), digest)));
-  if (contents.size === 0) return new Map();
+): void {
+  if (contents.size === 0) return;
   const about = [...evidence].map(([name, bytes]) => namedDigests(name, bytes));
   if (!about.some(({ products }) => products.includes(digest))) {
     throw new ServiceError(
@@ -127,7 +128,6 @@ function readContents(
       `Nothing leads from ${digest} to the contents ${name}: no manifest, no annotation and no evidence that came along.`,
     );
   }
-  return new Map([...contents.values()].map((bytes) => [sha256(bytes), bytes]));
 }
 
 /** Contents by the digest that leads to them: sha256, or the artifact's own where that is another. */
