@@ -108,6 +108,9 @@ function urlOf(server: string, route: Route, call: Call): URL {
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw new CliError("usage", `"${server}" is neither an http nor an https address.`);
   }
+  if (url.username !== "" || url.password !== "") {
+    throw new CliError("usage", `The address at ${url.host} holds a login, which the service does not take.`);
+  }
   for (const [name, value] of Object.entries(call.query ?? {})) {
     if (value !== undefined) url.searchParams.set(name, value);
   }

@@ -29,18 +29,27 @@ export async function openBundleAt(place: string, options: PlaceOptions): Promis
   return pullBundle(store, found);
 }
 
+const MAX_LOOKED_AT = 64;
+const CLOCK_SKEW_MS = 5 * 60_000;
+
 async function newestBundle(store: ContentStore, subject: Digest): Promise<Document> {
   const listed = await store.listReferrers(subject, { artifactType: BUNDLE_ARTIFACT_TYPE });
-  const timeOf = ({ annotations }: { readonly annotations: ReadonlyMap<string, string> }): number =>
-    Date.parse(annotations.get(TIME_HINT) ?? "") || 0;
-  const [newest] = [...listed].sort((a, b) => timeOf(b) - timeOf(a));
-  if (newest === undefined) {
-    throw new ClientError(
-      "bundle_missing",
-      `${store.place} has no bundle that refers to ${subject}; attach one with stemma bundle attach.`,
-    );
+  const byAge = [...listed].sort((a, b) => timeOf(b) - timeOf(a));
+  for (const { digest } of byAge.slice(0, MAX_LOOKED_AT)) {
+    const found = await store.findDocument(digest);
+    // The list is a claim. A bundle about something else would answer another question than the one that was asked.
+    if (found?.artifactType === BUNDLE_ARTIFACT_TYPE && found.subject?.digest === subject) return found;
   }
-  return readDocumentOf(store, newest.digest);
+  throw new ClientError(
+    "bundle_missing",
+    `${store.place} has no bundle that refers to ${subject}; attach one with stemma bundle attach.`,
+  );
+}
+
+/** When a bundle was made, by its own word. One from the future would be the newest for ever, and so is the oldest. */
+function timeOf({ annotations }: { readonly annotations: ReadonlyMap<string, string> }): number {
+  const time = Date.parse(annotations.get(TIME_HINT) ?? "");
+  return time <= Date.now() + CLOCK_SKEW_MS ? time : 0;
 }
 
 async function pullBundle(store: ContentStore, document: Document): Promise<OpenBundle> {

@@ -1,10 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { readBundle } from "@stemma/client";
+import { BUNDLE_ARTIFACT_TYPE, readBundle, TIME_HINT } from "@stemma/client";
 import { parseDigest, utf8 } from "@stemma/encoding";
+import { describeDocument, EMPTY_CONFIG, IMAGE_INDEX, readManifest, writeIndex } from "@stemma/image";
 import type { Verdict } from "@stemma/lineage";
 import { registryStore } from "@stemma/oci";
-import { makeImage, put } from "../../../test/support/artifacts.ts";
+import { makeArtifact, makeImage, put } from "../../../test/support/artifacts.ts";
 import { bundleFile } from "../../../test/support/bundle.ts";
 import { DomainFixture } from "../../../test/support/domain.ts";
 import { MemoryRegistry } from "../../../test/support/registry.ts";
@@ -114,6 +115,45 @@ describe("beside an image in a registry", () => {
       ...["bundle", "verify", `${repository()}:1.0`, ...ROOT, ...at(), "--plain-http"],
     ]);
     expect(found.bundle.digest).toBe(newer.bundle);
+  }, 60_000);
+
+  test("a list that names a bundle of something else does not turn the question into another one", async () => {
+    await recordImage();
+    const good = await attach("image.bundle");
+    const store = registryStore({ host: registry.host, repository: "team/app" }, { plainHttp: true });
+    const evil = makeImage("amd64", "evil");
+    await put(store, evil, { tag: "evil" });
+    const bundle = registry.manifests.get(`team/app@${good.bundle}`);
+    registry.intervene = ({ path }, response) => {
+      if (path !== `/v2/team/app/referrers/${evil.document.digest}`) return false;
+      const list = writeIndex({ manifests: [describeDocument(readManifest(bundle?.bytes ?? utf8("")))] });
+      response.writeHead(200, { "content-type": IMAGE_INDEX }).end(list);
+      return true;
+    };
+    expect(
+      await desk.json(["bundle", "verify", `${repository()}:evil`, ...ROOT, ...at(), "--plain-http"], 3),
+    ).toHaveProperty("error.code", "bundle_missing");
+  }, 60_000);
+
+  test("one that says to be from the future does not hide the others", async () => {
+    const digest = await recordImage();
+    const good = await attach("image.bundle");
+    const store = registryStore({ host: registry.host, repository: "team/app" }, { plainHttp: true });
+    const image = await store.findDocument(digest);
+    const future = makeArtifact(
+      {
+        artifactType: BUNDLE_ARTIFACT_TYPE,
+        config: [EMPTY_CONFIG, "{}"],
+        layers: [],
+        annotations: new Map([[TIME_HINT, "9999-01-01T00:00:00.000Z"]]),
+      },
+      image,
+    );
+    await put(store, future);
+    const found = await desk.json<Verified>([
+      ...["bundle", "verify", `${repository()}:1.0`, ...ROOT, ...at(), "--plain-http"],
+    ]);
+    expect(found.bundle.digest).toBe(good.bundle);
   }, 60_000);
 
   test("is missing, or was changed: no verdict", async () => {

@@ -178,3 +178,23 @@ describe("a mirror", () => {
     expect(await mirror("file", 3)).toHaveProperty("error.code", "mirror_unwritable");
   }, 60_000);
 });
+
+test("an address with a login is refused, and the login is not repeated", async () => {
+  const address = "http://user:secret@127.0.0.1:9/";
+  for (const command of [
+    ["verify", "app", ...ROOT, "--source", address, "--project", "app"],
+    ["verify", "app", ...ROOT, "--server", address, "--domain", "example", "--project", "app"],
+    [
+      ...["record", "app", "--evidence", "app", "--project", "app"],
+      "--server",
+      address,
+      "--domain",
+      "example",
+    ],
+  ]) {
+    const said = await desk.stemma([...command, "--json"]);
+    expect(said.code).toBeGreaterThan(0);
+    expect(JSON.stringify(said)).not.toContain("secret");
+    expect(JSON.stringify(said)).toContain("login");
+  }
+});

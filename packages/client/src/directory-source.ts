@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Sha256Hex } from "@stemma/encoding";
+import { isTargetFile } from "./bundle/names.ts";
 import { ClientError } from "./error.ts";
 import { metadataName, type Source, targetName } from "./source.ts";
 
@@ -18,7 +19,10 @@ function domainSource(folder: string, withEvidence: readonly string[]): Source {
   return {
     metadata: (role, version, maxLength) =>
       readBounded(join(folder, "metadata", metadataName(role, version)), maxLength),
-    target: (path, sha256, length) => readBounded(join(folder, "targets", targetName(path, sha256)), length),
+    target: async (path, sha256, length) => {
+      const name = targetName(path, sha256);
+      return isTargetFile(name, sha256) ? readBounded(join(folder, "targets", name), length) : undefined;
+    },
     evidence: async (wanted, maxLength) => {
       const found = new Map<Sha256Hex, Uint8Array>();
       for (const sha256 of wanted) {
@@ -45,14 +49,17 @@ function domainSource(folder: string, withEvidence: readonly string[]): Source {
 export async function readBounded(path: string, maxLength: number): Promise<Uint8Array | undefined> {
   let file: Awaited<ReturnType<typeof open>>;
   try {
-    file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    // Without waiting: a pipe would be opened when somebody writes to it, and perhaps never.
+    file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw new ClientError("source_unreachable", `${path} cannot be read: ${code}.`, { cause: error });
   }
   try {
-    const { size } = await file.stat();
+    const found = await file.stat();
+    if (!found.isFile()) throw new ClientError("source_unreachable", `${path} is no regular file.`);
+    const { size } = found;
     if (size > maxLength) {
       throw new ClientError("source_too_large", `${path} has ${size} bytes; at most ${maxLength} are read.`);
     }

@@ -111,6 +111,14 @@ export async function fetchBytes(
 }
 
 async function fetchOnce(url: string, maxLength: number, deadline: number): Promise<Uint8Array | undefined> {
+  const { host, username = "", password = "" } = URL.parse(url) ?? {};
+  if (username !== "" || password !== "") {
+    // Nothing of it is sent, and nothing of it may be repeated.
+    throw new ClientError(
+      "source_refused",
+      `The address at ${host} holds a login; sources are read without.`,
+    );
+  }
   const signal = AbortSignal.timeout(deadline);
   let response: Response;
   try {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -258,6 +259,33 @@ test("records that nobody can read are counted, and do not stop the rest", async
   await domain.publish();
   expect(await copy()).toMatchObject({ unreadable: 1 });
   expect((await verdict(directorySource(folder))).decision).toBe("allow");
+});
+
+test.each([
+  ["above the folder", "../../escaped"],
+  ["at the root", "/escaped"],
+  ["in two ways", "a/./b"],
+  ["too long", `${"n".repeat(300)}/x`],
+])(
+  "a file that a project lists %s is never written out of the folder, nor read from there",
+  async (_where, path) => {
+    const bytes = utf8("owned");
+    await domain.setProjectFile(path, bytes);
+    await domain.publish();
+    const inner = join(folder, "a", "mirror");
+    expect(await copy(home(), folderDestination(inner))).toMatchObject({ unreadable: 1 });
+    const everything = await readdir(folder, { recursive: true });
+    expect(everything.filter((name) => name.includes(sha256(bytes)))).toEqual([]);
+    expect(await directorySource(inner).target(path, sha256(bytes), bytes.length)).toBeUndefined();
+    expect((await verdict(directorySource(inner))).decision).toBe("allow");
+  },
+);
+
+test("a pipe in a mirror is refused, and not waited for", async () => {
+  await copy();
+  await rm(join(folder, "metadata", "timestamp.json"));
+  execFileSync("mkfifo", [join(folder, "metadata", "timestamp.json")]);
+  await expect(verdict(directorySource(folder))).rejects.toMatchObject({ code: "source_unreachable" });
 });
 
 test("a mirror that stands still does no harm beside the domain itself", async () => {

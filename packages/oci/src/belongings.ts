@@ -1,10 +1,13 @@
 import type { Digest } from "@stemma/encoding";
 import type { ContentStore, Document } from "./content-store.ts";
+import { OciError } from "./error.ts";
 import { inParallel } from "./pool.ts";
 import { referrersTag } from "./reference.ts";
 import { Budget, readTree } from "./tree.ts";
 
 const PARALLEL = 8;
+/** Lies that are looked into and told. A list that has more is no list. */
+const MAX_LEFT_OUT = 1_024;
 /** What cosign appends to the tag of a digest: signature, attestations, SBOM. */
 const COMPANIONS = [".sig", ".att", ".sbom"] as const;
 
@@ -38,6 +41,15 @@ export async function findBelongings(
 ): Promise<Belongings> {
   const found = new Map<string, Belonging>();
   const leftOut: string[] = [];
+  const leave = (why: string): void => {
+    if (leftOut.length >= MAX_LEFT_OUT) {
+      throw new OciError(
+        "too_many_referrers",
+        `${store.place} lists more than ${MAX_LEFT_OUT} referrers that are not there or refer to something else.`,
+      );
+    }
+    leftOut.push(why);
+  };
   const seen = new Set<Digest>();
   let level: ReadonlyMap<Digest, Document> = byDigest(documents);
   for (let depth = 1; level.size > 0; depth += 1) {
@@ -56,8 +68,8 @@ export async function findBelongings(
       for (const listed of await store.listReferrers(digest)) {
         const document = await store.findDocument(listed.digest);
         if (document?.subject?.digest === digest) await add(document, undefined, digest);
-        else if (document === undefined) leftOut.push(`${listed.digest} is listed and not there`);
-        else leftOut.push(`${listed.digest} is listed and refers to something else`);
+        else if (document === undefined) leave(`${listed.digest} is listed and not there`);
+        else leave(`${listed.digest} is listed and refers to something else`);
       }
       for (const ending of COMPANIONS) {
         const tag = `${referrersTag(digest)}${ending}`;

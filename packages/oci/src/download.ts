@@ -5,19 +5,21 @@ import { type Answer, discard } from "./exchange.ts";
 import type { Transport } from "./transport.ts";
 
 const MAX_FAILURES = 5;
+/** Bytes that must have come since for a failure to be forgotten: one byte at a time would take for ever. */
+const MIN_PROGRESS = 64 * 1024;
 
 /**
  * A blob from a registry, unchecked. Where the connection breaks, it goes on from the byte that came last (distribution 1.1,
  * "Resumable Pull"); where the registry knows no ranges, what is here already is read over. It gives up after five failures
- * without a byte between them. More bytes than the blob's are never handed out by more than one piece.
+ * without 64 KiB between them. More bytes than the blob's are never handed out by more than one piece.
  *
  * Throws, while it is read, `blob_missing`, `registry_unreachable`, `registry_refused`, `registry_login_refused`.
  */
 export async function* download(transport: Transport, blob: BlobName): AsyncGenerator<Uint8Array> {
   let offset = 0;
   let failures = 0;
+  let counted = 0;
   for (;;) {
-    const before = offset;
     let failure: unknown;
     try {
       for await (const chunk of await openAt(transport, blob, offset)) {
@@ -30,7 +32,9 @@ export async function* download(transport: Transport, blob: BlobName): AsyncGene
       failure = error;
     }
     if (offset >= blob.size) return;
-    failures = offset > before ? 1 : failures + 1;
+    const goesOn = offset - counted >= MIN_PROGRESS;
+    if (goesOn) counted = offset;
+    failures = goesOn ? 1 : failures + 1;
     if (failures >= MAX_FAILURES) {
       throw new OciError(
         "registry_unreachable",

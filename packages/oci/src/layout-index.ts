@@ -83,6 +83,9 @@ export class LayoutIndex {
     const kept = this.entries.filter(
       (entry) => !isSame(entry) && (tag === undefined || tagOf(entry.descriptor) !== tag),
     );
+    if (kept.length >= MAX_ENTRIES) {
+      throw new OciError("bad_image_layout", `The layout lists ${MAX_ENTRIES} artifacts; no more are read.`);
+    }
     return new LayoutIndex(this.rest, [...kept, { descriptor, json: descriptorJson(descriptor) }]);
   }
 

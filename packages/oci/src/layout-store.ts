@@ -17,7 +17,9 @@ export interface LayoutFiles {
   read(path: string): AsyncIterable<Uint8Array>;
   /** Writes a whole file of known size; it is not seen before it is complete. */
   write(path: string, size: number, content: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Writes the files that say that this is a layout, and what is in it. */
+  /** Does work while nobody else changes what is in it, as far as they ask here too. */
+  alone(work: () => Promise<void>): Promise<void>;
+  /** Writes the files that say that this is a layout, and what is in it. What is read afterwards is that. */
   writeIndex(index: Uint8Array, layout: Uint8Array): Promise<void>;
   finish(): Promise<void>;
 }
@@ -174,18 +176,16 @@ export class LayoutStore implements ContentStore {
     );
   }
 
-  /** One change after the other: each is written before the next is made. */
+  /** One change after the other: each is written before the next is made, and made of what is there by then. */
   private change(make: (index: LayoutIndex) => LayoutIndex): Promise<void> {
-    this.changes = this.changes
-      .catch(() => undefined)
-      .then(async () => {
-        const before = await this.index();
-        const index = make(before);
-        if (index === before) return;
-        await this.files.writeIndex(index.write(), OCI_LAYOUT);
-        this.loaded = Promise.resolve(index);
-        this.subjects = undefined;
-      });
+    const work = async (): Promise<void> => {
+      const before = await this.load();
+      const index = make(before);
+      if (index !== before) await this.files.writeIndex(index.write(), OCI_LAYOUT);
+      this.loaded = Promise.resolve(index);
+      this.subjects = undefined;
+    };
+    this.changes = this.changes.catch(() => undefined).then(() => this.files.alone(work));
     return this.changes;
   }
 }

@@ -36,7 +36,8 @@ export function parseReference(text: string, options: { readonly bare?: boolean 
   const slash = text.indexOf("/");
   if (slash < 1 || text.length > 1_024) throw refuse("names no registry");
   const host = text.slice(0, slash);
-  if (!HOST.test(host)) throw refuse("has a host that cannot be read");
+  // Ports and numbers beyond their range have the form of a host, and name none.
+  if (!HOST.test(host) || !URL.canParse(`https://${host}/`)) throw refuse("has a host that cannot be read");
   const { rest: name, tag, digest } = splitName(text.slice(slash + 1), refuse);
   if (name.length > 255 || !name.split("/").every((part) => REPOSITORY_PART.test(part))) {
     throw refuse("has a repository name that cannot be read");

@@ -10,6 +10,8 @@ export interface TarEntry {
 export const BLOCK = 512;
 const MAX_ENTRIES = 100_000;
 const MAX_EXTENSION = 64 * 1024;
+/** Of extended headers nothing else is kept: there may be any number of members, in any number of headers. */
+const EXTENSIONS: ReadonlySet<string> = new Set(["path", "size"]);
 
 /**
  * The regular files of a tarball, by name, found by its headers alone (POSIX.1-2017, pax, "ustar Interchange Format"). Of two
@@ -36,7 +38,8 @@ export async function readTar(
     if (header.every((byte) => byte === 0)) return { entries, end: at };
     if (header[0] === 0x1f && header[1] === 0x8b && at === 0) throw bad("it is compressed; unpack it first");
     if (!checksumHolds(header)) throw bad("a header in it is broken");
-    const size = extended.has("size") ? Number(extended.get("size")) : numberAt(header, 124, 12);
+    const stated = extended.get("size");
+    const size = stated === undefined ? numberAt(header, 124, 12) : decimal(stated);
     if (!Number.isSafeInteger(size) || size < 0) throw bad("a size in it cannot be read");
     const offset = at + BLOCK;
     const next = offset + Math.ceil(size / BLOCK) * BLOCK;
@@ -104,6 +107,10 @@ function numberAt(header: Buffer, at: number, length: number): number {
   return /^[0-7]{1,12}$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
 }
 
+function decimal(digits: string): number {
+  return /^[0-9]{1,16}$/.test(digits) ? Number(digits) : Number.NaN;
+}
+
 function checksum(header: Buffer): number {
   let sum = 0;
   for (let at = 0; at < BLOCK; at += 1) sum += at >= 148 && at < 156 ? 0x20 : (header[at] ?? 0);
@@ -124,7 +131,8 @@ function readPax(content: Buffer): [string, string][] {
     if (!Number.isInteger(length) || length < 5 || at + length > content.length) break;
     const record = content.toString("utf8", space + 1, at + length - 1);
     const equals = record.indexOf("=");
-    if (equals > 0) records.push([record.slice(0, equals), record.slice(equals + 1)]);
+    const key = record.slice(0, Math.max(0, equals));
+    if (EXTENSIONS.has(key)) records.push([key, record.slice(equals + 1)]);
     at += length;
   }
   return records;

@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import type { ContentStore } from "./content-store.ts";
 import { OciError } from "./error.ts";
@@ -13,6 +14,10 @@ import { BLOCK, readTar, type TarEntry, tarHeader } from "./tar-headers.ts";
 export function tarballStore(file: string): ContentStore {
   return new LayoutStore(new Tarball(file));
 }
+
+/** FILE.part is our own: where a link lies in its place, somebody wants another file to be written over. */
+const READ = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
+const CHANGE = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
 
 interface Contents {
   readonly path: string;
@@ -39,10 +44,12 @@ class Tarball implements LayoutFiles {
   }
 
   async size(path: string): Promise<number | undefined> {
-    return (await this.find(path))?.entry.size;
+    return this.pending(path)?.length ?? (await this.find(path))?.entry.size;
   }
 
   async *read(path: string): AsyncGenerator<Uint8Array> {
+    const pending = this.pending(path);
+    if (pending !== undefined) return yield* once(pending);
     const found = await this.find(path);
     if (found === undefined) return;
     const { entry, from } = found;
@@ -67,6 +74,16 @@ class Tarball implements LayoutFiles {
     return written;
   }
 
+  /** There is one writer to a FILE.part, and `finish` finds out when there were more. */
+  alone(work: () => Promise<void>): Promise<void> {
+    return work();
+  }
+
+  /** A file of the index that `finish` will write. */
+  private pending(path: string): Uint8Array | undefined {
+    return this.index.find(([name]) => name === path)?.[1];
+  }
+
   async writeIndex(index: Uint8Array, layout: Uint8Array): Promise<void> {
     this.index = [
       ["oci-layout", layout],
@@ -88,9 +105,10 @@ class Tarball implements LayoutFiles {
     const unchanged = this.index.length === 0 ? names.filter((name) => old?.entries.has(name)) : [];
     for (const path of unchanged) await this.append(path, (await this.size(path)) ?? 0, this.read(path));
     for (const [path, bytes] of this.index) await this.append(path, bytes.length, once(bytes));
-    await withFile(part.path, "r+", async (file) => {
+    await withFile(part.path, CHANGE, async (file) => {
       await file.write(Buffer.alloc(2 * BLOCK), 0, 2 * BLOCK, part.end);
       await file.sync();
+      await checkAlone(file, part);
     });
     await rename(part.path, this.file);
     this.part = undefined;
@@ -105,7 +123,7 @@ class Tarball implements LayoutFiles {
     const broken = part.entries.get(path);
     const isSame = broken?.size === size;
     const offset = isSame ? broken.offset : part.end + BLOCK;
-    await withFile(part.path, "r+", async (file) => {
+    await withFile(part.path, CHANGE, async (file) => {
       if (!isSame) {
         // Cut off first, so that nothing of an entry that came to nothing is ever taken for one.
         await file.truncate(part.end);
@@ -126,7 +144,7 @@ class Tarball implements LayoutFiles {
 
   private async openPart(): Promise<Contents> {
     const path = `${this.file}.part`;
-    const flags = (await sizeOf(path)) === undefined ? "wx+" : "r";
+    const flags = (await sizeOf(path)) === undefined ? "wx+" : READ;
     return withFile(path, flags, async (file) => {
       const { entries, end } = await readTar(file, `tarball:${path}`);
       // The index comes last; one that was written before the run broke off is written again.
@@ -161,11 +179,29 @@ class Tarball implements LayoutFiles {
   }
 }
 
+/** Two runs that write to one FILE.part overwrite each other's entries; what comes of that is no tarball. */
+async function checkAlone(file: FileHandle, { path, entries, end }: Contents): Promise<void> {
+  const found = await readTar(file, `tarball:${path}`);
+  const isOurs = [...entries].every(([name, { offset, size }]) => {
+    const entry = found.entries.get(name);
+    return entry?.offset === offset && entry.size === size;
+  });
+  if (isOurs && found.entries.size === entries.size && found.end === end) return;
+  throw new OciError(
+    "bad_image_layout",
+    `${path} was written to by somebody else at the same time; remove it and begin again.`,
+  );
+}
+
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-async function withFile<T>(path: string, flags: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
+async function withFile<T>(
+  path: string,
+  flags: string | number,
+  work: (file: FileHandle) => Promise<T>,
+): Promise<T> {
   let file: FileHandle;
   try {
     file = await open(path, flags);

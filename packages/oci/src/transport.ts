@@ -43,6 +43,8 @@ const MAX_WAIT_MS = 60_000;
 const DEADLINE_MS = 60_000;
 /** Slower than this is no transfer but a hold-up. */
 const MIN_BYTES_PER_SECOND = 32 * 1024;
+/** Node takes a longer time for none at all. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 const TEMPORARY = new Set([408, 429, 500, 502, 503, 504]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
@@ -186,7 +188,7 @@ export class Transport {
         },
         body: body?.(),
         idle: this.options.idle,
-        deadline: DEADLINE_MS + (size / MIN_BYTES_PER_SECOND) * 1000,
+        deadline: Math.min(MAX_TIMER_MS, DEADLINE_MS + (size / MIN_BYTES_PER_SECOND) * 1000),
       });
       if (!follow || !REDIRECTS.has(answer.status)) return answer;
       discard(answer);

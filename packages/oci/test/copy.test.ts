@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { sha256 } from "@stemma/crypto";
 import { utf8 } from "@stemma/encoding";
-import { artifactTypeOf, IMAGE_CONFIG } from "@stemma/image";
+import {
+  artifactTypeOf,
+  describeBytes,
+  IMAGE_CONFIG,
+  IMAGE_INDEX,
+  IMAGE_MANIFEST,
+  writeIndex,
+} from "@stemma/image";
 import {
   type ContentStore,
   checkArtifact,
@@ -223,6 +230,25 @@ describe("a copy", () => {
       `${gone.document.digest} is listed and not there`,
       `${stray.document.digest} is listed and refers to something else`,
     ]);
+  });
+
+  test("of things with lists that are nothing but lies ends", async () => {
+    const registry = await desk.registry();
+    const source = repository(registry);
+    const images = ["a", "b", "c"].map((name) => makeImage(name));
+    for (const image of images) await put(source, image);
+    await source.writeDocument(makeIndex(images), { tag: "all" });
+    registry.intervene = ({ path }, response) => {
+      if (!path.includes("/referrers/")) return false;
+      const lies = Array.from({ length: 500 }, (_, at) =>
+        describeBytes(IMAGE_MANIFEST, utf8(`${path} ${at}`)),
+      );
+      response.writeHead(200, { "content-type": IMAGE_INDEX }).end(writeIndex({ manifests: lies }));
+      return true;
+    };
+    await expect(copyArtifact(source, await desk.place("a folder"), { name: "all" })).rejects.toThrow(
+      refused("too_many_referrers"),
+    );
   });
 
   test("of an index that lacks one of its images is refused", async () => {

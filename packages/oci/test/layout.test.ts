@@ -1,5 +1,16 @@
 import { execFile } from "node:child_process";
-import { appendFile, mkdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { utf8 } from "@stemma/encoding";
@@ -7,6 +18,7 @@ import { describeBytes } from "@stemma/image";
 import {
   blobPath,
   blobsOf,
+  type ContentStore,
   checkArtifact,
   copyArtifact,
   folderStore,
@@ -84,6 +96,49 @@ describe("a layout in a folder", () => {
     expect(after["x-tool"]).toEqual({ kept: true });
     expect(after.manifests[0].urls).toEqual(["https://example.com/"]);
     expect(after.manifests).toHaveLength(2);
+  });
+
+  test("that many write to at once has what all of them wrote", async () => {
+    const tags = Array.from({ length: 12 }, (_, at) => `v${at}`);
+    const stores = tags.map(() => folderStore(folder));
+    // Each has read the index before another changes it.
+    for (const store of stores) await store.onlyName();
+    await Promise.all(stores.map((store, at) => put(store, makeImage(`arch${at}`), { tag: tags[at] ?? "" })));
+    const read = folderStore(folder);
+    for (const [at, tag] of tags.entries()) {
+      expect((await read.findDocument(tag))?.digest).toBe(makeImage(`arch${at}`).document.digest);
+    }
+    expect(await readdir(folder)).not.toContain("index.json.lock");
+  });
+
+  test("does not wait for ever for a run that was killed", async () => {
+    const lock = `${folder}/index.json.lock`;
+    await writeFile(lock, "");
+    await utimes(lock, 1, 1);
+    await put(folderStore(folder), makeImage("arm64"), { tag: "2.0" });
+    expect(await folderStore(folder).findDocument("2.0")).toBeDefined();
+  });
+
+  test("writes nothing through a link that lies in it", async () => {
+    const out = desk.path("out");
+    await mkdir(out);
+    await symlink(desk.path("elsewhere"), `${out}/oci-layout`);
+    await copyArtifact(folderStore(folder), folderStore(out), { tag: "1.0" });
+    await expect(stat(desk.path("elsewhere"))).rejects.toThrow("ENOENT");
+  });
+
+  test("takes no more than it gives back", async () => {
+    const { digest, mediaType, bytes } = image.document;
+    const entry = { mediaType, digest, size: bytes.length };
+    const manifests = Array.from({ length: 4_096 }, (_, at) => ({
+      ...entry,
+      annotations: { "org.opencontainers.image.ref.name": `v${at}` },
+    }));
+    await writeFile(`${folder}/index.json`, JSON.stringify({ schemaVersion: 2, manifests }));
+    await expect(put(folderStore(folder), makeImage("arm64"), { tag: "2.0" })).rejects.toThrow(
+      refused("bad_image_layout"),
+    );
+    expect((await folderStore(folder).findDocument("v7"))?.digest).toBe(digest);
   });
 
   test("says what cannot be written", async () => {
@@ -167,6 +222,49 @@ describe("a layout in a tarball", () => {
     expect((await checkArtifact(tarballStore(file()), "1.0")).digest).toBe(image.document.digest);
   });
 
+  test("that two write at once is never taken for whole", async () => {
+    const [first, second] = [tarballStore(file()), tarballStore(file())];
+    const blobs = ["a", "b".repeat(3_000), "c"].map((text) => utf8(text));
+    const write = (store: ContentStore, at: number) => {
+      const bytes = blobs[at] ?? utf8("");
+      return store.writeBlob(describeBytes("text/plain", bytes), blobsOf(bytes));
+    };
+    await write(first, 0);
+    await write(second, 1);
+    await write(first, 2);
+    await second.writeDocument(image.document, { tag: "1.0" });
+    await expect(second.finish()).rejects.toThrow(refused("bad_image_layout"));
+    await expect(stat(file())).rejects.toThrow("ENOENT");
+  });
+
+  test("is not written through a link that lies in the place of its part", async () => {
+    await writeFile(desk.path("precious"), "precious");
+    await symlink(desk.path("precious"), `${file()}.part`);
+    await expect(copyArtifact(folderStore(folder), tarballStore(file()))).rejects.toThrow(
+      refused("bad_image_layout"),
+    );
+    expect(await readFile(desk.path("precious"), "utf8")).toBe("precious");
+  });
+
+  test("with extended headers without end costs no more than it is long", async () => {
+    const records = Array.from({ length: 4_000 }, (_, at) => at.toString(36).padStart(4, "0"));
+    const headers = Array.from({ length: 400 }, (_, block) => {
+      const content = records.map((key) => `13 ${String(block).padStart(3, "0")}${key}=x\n`).join("");
+      return tarEntry("x", content);
+    });
+    await writeFile(file(), Buffer.concat(headers));
+    await expect(checkArtifact(tarballStore(file()))).rejects.toThrow(refused("ambiguous_reference"));
+  }, 20_000);
+
+  test.each(["0x200", "1e3", " 12", "-1"])("with a size of %j is refused", async (size) => {
+    const record = ` size=${size}\n`;
+    await writeFile(
+      file(),
+      Buffer.concat([tarEntry("x", `${record.length + 2}${record}`), tarEntry("0", "x".repeat(600))]),
+    );
+    await expect(checkArtifact(tarballStore(file()))).rejects.toThrow(refused("bad_image_layout"));
+  });
+
   test("is refused when it is compressed, has a name twice, or is no tarball", async () => {
     await run("tar", ["-czf", desk.path("z.tar"), "-C", folder, "."]);
     await expect(checkArtifact(tarballStore(desk.path("z.tar")))).rejects.toThrow(/compressed/);
@@ -203,3 +301,16 @@ describe("a layout in a tarball", () => {
     await expect(checkArtifact(tarballStore(file()), "1.0")).rejects.toThrow(refused("manifest_not_found"));
   });
 });
+
+/** An entry of a tarball as anybody may make one. */
+function tarEntry(type: string, content: string): Buffer {
+  const header = Buffer.alloc(512);
+  header.write("file", 0);
+  header.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124);
+  header.write("        ", 148);
+  header.write(type, 156);
+  header.write("ustar\x0000", 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return Buffer.concat([header, Buffer.from(content.padEnd(Math.ceil(content.length / 512) * 512, "\0"))]);
+}

@@ -130,6 +130,18 @@ describe("a registry with faults", () => {
     );
   });
 
+  test("that sends a byte at a time and breaks off is given up", async () => {
+    registry.intervene = ({ headers }, response) => {
+      const start = Number(/bytes=(\d+)-/.exec(headers.range ?? "")?.[1] ?? 0);
+      breakOff(response, content.subarray(start, start + 1), content.length - start, start);
+      return true;
+    };
+    await expect(readAll(repository(registry).readBlob(large))).rejects.toThrow(
+      refused("registry_unreachable"),
+    );
+    expect(registry.asked.length).toBeLessThan(10);
+  });
+
   test("that is busy is asked again when it says", async () => {
     let times = 0;
     registry.intervene = (_asked, response) => {

@@ -6,6 +6,8 @@ import { metadataName, targetName } from "../source.ts";
 const SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9_.!~*'()%-]{1,255}$/;
 const VERSIONED = /^([1-9][0-9]{0,14})\.(.+)\.json$/;
 const MAX_NAME = 1_024;
+/** More than any path that is published has, and less than folders take. */
+const MAX_PATH = 2_048;
 
 /** Under which a bundle holds metadata in memory: `<version>.<role>`, or the role alone for the newest. */
 export function metadataKey(role: string, version: number | undefined): string {
@@ -32,11 +34,16 @@ function decoded(text: string): string | undefined {
   }
 }
 
+/** Whether a name is one of a target file that stays in its folder, and names these bytes. */
+export function isTargetFile(name: string, digest: Sha256Hex): boolean {
+  const segments = name.length <= MAX_PATH ? name.split("/") : [];
+  const last = segments.at(-1) ?? "";
+  return segments.every((segment) => SEGMENT.test(segment)) && last.startsWith(`${digest}.`);
+}
+
 /** Refuses names that would lead out of a folder, or that name other bytes. Throws `bad_bundle`. */
 export function checkTargetFile(name: string, digest: Sha256Hex): void {
-  const segments = name.length <= MAX_NAME ? name.split("/") : [];
-  const last = segments.at(-1) ?? "";
-  if (!segments.every((segment) => SEGMENT.test(segment)) || !last.startsWith(`${digest}.`)) {
+  if (name.length > MAX_NAME || !isTargetFile(name, digest)) {
     throw new ClientError(
       "bad_bundle",
       `${shown(name)} is no name of a target file with the sha256 ${digest}.`,

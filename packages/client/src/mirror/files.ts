@@ -1,6 +1,8 @@
 import { parseDigest, type Sha256Hex, StemmaError } from "@stemma/encoding";
 import { readRecord } from "@stemma/lineage";
 import type { TargetFile, Targets } from "@stemma/tuf";
+import { isTargetFile } from "../bundle/names.ts";
+import { targetName } from "../source.ts";
 
 /** A file that a role lists: a target file by its path, or evidence by its digest. */
 export interface MirrorFile {
@@ -15,7 +17,7 @@ export interface MirrorFile {
 export interface ListedFiles {
   /** Each once, in the order of the metadata. */
   readonly files: readonly MirrorFile[];
-  /** Records that cannot be read: clients deny them, and nobody knows what belongs to them. */
+  /** Records that cannot be read, and files that no folder can hold: clients deny them, and nobody knows what belongs to them. */
   readonly unreadable: number;
 }
 
@@ -33,10 +35,14 @@ export function filesOf({ targets }: Targets): ListedFiles {
   return { files: [...files.values()], unreadable };
 }
 
-/** Target files are named by their sha256; one without is to be had by nobody. */
+/**
+ * Target files are named by their sha256; one without is to be had by nobody. A path is whatever the role's signers wrote: one
+ * that would lead out of the mirror's folder has no place in it (N-27).
+ */
 function targetFile(path: string, { length, hashes }: TargetFile): readonly MirrorFile[] | undefined {
-  const sha256 = hashes.get("sha256");
-  return sha256 === undefined ? undefined : [{ kind: "target", path, sha256: sha256 as Sha256Hex, length }];
+  const sha256 = hashes.get("sha256") as Sha256Hex | undefined;
+  if (sha256 === undefined || !isTargetFile(targetName(path, sha256), sha256)) return undefined;
+  return [{ kind: "target", path, sha256, length }];
 }
 
 function recordFiles(path: string, target: TargetFile): readonly MirrorFile[] | undefined {

@@ -59,7 +59,7 @@ export interface MirrorReport {
   /** Roles below and including targets. */
   readonly roles: number;
   readonly files: { readonly written: number; readonly kept: number; readonly bytes: number };
-  /** Records that no client can read, and so have nothing to copy. */
+  /** Records that no client can read, and so have nothing to copy; and files whose paths lead out of a folder. */
   readonly unreadable: number;
 }
 
