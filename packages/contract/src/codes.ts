@@ -121,6 +121,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
     "Metadata missing",
     "Take a source that has all of the trust domain, or publish the role first.",
   ),
+  other_domain: kind(
+    422,
+    "Metadata of another trust domain",
+    "Check the name of the domain, and the source: its timestamp or snapshot was signed for another one.",
+  ),
   out_of_order: kind(422, "Roles in the wrong order", "Upload roles that belong together in one request."),
   duplicate_key_material: kind(422, "One key under two ids", "List each public key once."),
   key_id_mismatch: kind(
@@ -523,6 +528,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
   scope_missing: kind(403, "Token lacks the scope", "Use a token with the scope that the route names."),
 
   // ---- what is asked about ------------------------------------------------------------------------------
+  root_taken: kind(
+    409,
+    "Root of another trust domain",
+    "Draft a root of your own, with keys of your own; this one belongs to another domain of this service.",
+  ),
   content_unrelated: kind(
     422,
     "Contents that nothing leads to",

@@ -21,6 +21,7 @@ export const SERVICE_CODES = [
   "scope_missing",
   // what is asked about
   "content_unrelated",
+  "root_taken",
   "unknown_domain",
   "unknown_metadata",
   "unknown_target",

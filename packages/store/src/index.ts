@@ -69,6 +69,7 @@ export {
   type NewMetadata,
   readMetadata,
   readMetadataOf,
+  readOtherRoots,
   readVersions,
   type StoredMetadata,
 } from "./metadata.ts";

@@ -99,6 +99,19 @@ export async function insertMetadata(
   });
 }
 
+/** That version of the root of every other domain; few ever ask, and only when a root is published. */
+export async function readOtherRoots(
+  database: Queryable,
+  domainId: number,
+  version: number,
+): Promise<readonly Uint8Array[]> {
+  const { rows } = await database.query<{ bytes: Buffer }>(
+    "SELECT bytes FROM metadata WHERE role = 'root' AND version = $2 AND domain_id <> $1",
+    [domainId, version],
+  );
+  return rows.map(({ bytes }) => bytes);
+}
+
 /** pg writes a Buffer as bytea, also inside of an array; a plain Uint8Array there it would misread. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

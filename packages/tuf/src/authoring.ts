@@ -2,7 +2,8 @@ import type { KeyId, PublicKey, SignatureEntry, Signer } from "@stemma/crypto";
 import type { JsonObject, JsonValue } from "@stemma/encoding";
 import { canonicalJson, compareCodePoints, encodeHex, jsonObject, writeJson } from "@stemma/encoding";
 import { TufError } from "./error.ts";
-import type { Delegations, MetaFile, Role, TargetFile, TopLevelRole } from "./model.ts";
+import { ROOT_MEMBER } from "./fields.ts";
+import type { Delegations, MetaFile, Role, RootReference, TargetFile, TopLevelRole } from "./model.ts";
 
 /*
  * Writing of metadata (TUF 4). A payload is the `signed` object; it is shown, signed by several people over time, and
@@ -86,19 +87,23 @@ export interface SnapshotInput {
   readonly expires: Date;
   /** Every targets role, by name without ".json": its version, or its whole entry. */
   readonly meta: ReadonlyMap<string, MetaFile | number>;
+  /** The root under which it is signed, where one online key serves several trust domains. */
+  readonly root?: RootReference | undefined;
 }
 
 /** The `signed` object of snapshot metadata (TUF 4.4). */
 export function snapshotPayload(input: SnapshotInput): JsonObject {
   const meta = new Map<string, JsonValue>();
   for (const [role, file] of byName(input.meta)) meta.set(`${role}.json`, metaFileJson(file));
-  return jsonObject({ ...base("snapshot", input), meta });
+  return jsonObject({ ...base("snapshot", input), meta, [ROOT_MEMBER]: rootJson(input.root) });
 }
 
 export interface TimestampInput {
   readonly version: number;
   readonly expires: Date;
   readonly snapshotVersion: number;
+  /** As for a snapshot. */
+  readonly root?: RootReference | undefined;
   /** Length and digests of the snapshot, where they are wanted. */
   readonly length?: number | undefined;
   readonly hashes?: ReadonlyMap<string, string> | undefined;
@@ -108,7 +113,12 @@ export interface TimestampInput {
 export function timestampPayload(input: TimestampInput): JsonObject {
   const { hashes, length } = input;
   const file = jsonObject({ hashes, length, version: input.snapshotVersion });
-  return jsonObject({ ...base("timestamp", input), meta: jsonObject({ "snapshot.json": file }) });
+  const meta = jsonObject({ "snapshot.json": file });
+  return jsonObject({ ...base("timestamp", input), meta, [ROOT_MEMBER]: rootJson(input.root) });
+}
+
+function rootJson(root: RootReference | undefined): JsonObject | undefined {
+  return root === undefined ? undefined : jsonObject({ sha256: root.sha256, version: root.version });
 }
 
 /** The bytes that signatures of a payload cover (TUF 4.2.1). */

@@ -12,7 +12,7 @@ import {
   parseJson,
 } from "@stemma/encoding";
 import { TufError } from "./error.ts";
-import { checkCount, readBase, readKeyId, readMetaFile, readRole } from "./fields.ts";
+import { checkCount, readBase, readKeyId, readMetaFile, readRole, readRootReference } from "./fields.ts";
 import { KeyRing } from "./key-ring.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import {
@@ -165,6 +165,7 @@ function readTimestamp(signed: JsonObject): Timestamp {
   return {
     type: "timestamp",
     ...readBase(signed),
+    root: readRootReference(signed),
     snapshot: readMetaFile(member(meta, "snapshot.json", "signed.meta"), 'signed.meta["snapshot.json"]'),
   };
 }
@@ -177,5 +178,5 @@ function readSnapshot(signed: JsonObject): Snapshot {
     // No role has another kind of file name, so nobody can ask for it.
     if (file.endsWith(".json")) meta.set(file.slice(0, -5), entry);
   }
-  return { type: "snapshot", ...readBase(signed), meta };
+  return { type: "snapshot", ...readBase(signed), root: readRootReference(signed), meta };
 }

@@ -30,6 +30,7 @@ export const TUF_CODES = [
   "not_in_snapshot",
   "not_delegated",
   "metadata_not_found",
+  "other_domain",
   "out_of_order",
   // What the service refuses to publish, beyond what a client refuses to trust.
   "duplicate_key_material",

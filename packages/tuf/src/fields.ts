@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from "@stemma/encoding";
 import { asArray, asInteger, asObject, asString, EncodingError, member } from "@stemma/encoding";
 import { TufError } from "./error.ts";
 import type { Limits } from "./limits.ts";
-import type { MetaFile, Role, SignedBase } from "./model.ts";
+import type { MetaFile, Role, RootReference, SignedBase } from "./model.ts";
 
 const SPEC_VERSION = /^1\.(?:0|[1-9]\d{0,8})(?:\.(?:0|[1-9]\d{0,8}))?$/;
 const EXPIRES = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
@@ -37,6 +37,19 @@ function readExpires(value: JsonValue): Date {
     );
   }
   return date;
+}
+
+/** The member of timestamp and snapshot that names the root under which they were signed. No other client looks at it. */
+export const ROOT_MEMBER = "x-stemma-root";
+
+/** Reads that member; undefined where there is none. */
+export function readRootReference(signed: JsonObject): RootReference | undefined {
+  const value = signed.get(ROOT_MEMBER);
+  if (value === undefined) return undefined;
+  const where = `signed["${ROOT_MEMBER}"]`;
+  const object = asObject(value, where);
+  const sha256 = asString(member(object, "sha256", where), `${where}.sha256`);
+  return { version: readNumber(member(object, "version", where), 1, `${where}.version`), sha256 };
 }
 
 /** An integer of at least `least`, below 2^53. */

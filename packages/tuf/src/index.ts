@@ -37,6 +37,7 @@ export type {
   TargetEffect,
 } from "./effects.ts";
 export { TUF_CODES, type TufCode, TufError } from "./error.ts";
+export { ROOT_MEMBER } from "./fields.ts";
 export { matchesPattern } from "./glob.ts";
 export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 export { lintForPublish, type PublishContext, publishFindings } from "./lint.ts";
@@ -49,6 +50,8 @@ export {
   type MetaFile,
   type Role,
   type Root,
+  type RootReference,
+  referenceTo,
   type Signed,
   type SignedBase,
   type Snapshot,

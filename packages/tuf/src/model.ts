@@ -1,4 +1,4 @@
-import type { KeyId, PublicKey, SignatureEntry } from "@stemma/crypto";
+import { type KeyId, type PublicKey, type SignatureEntry, sha256 } from "@stemma/crypto";
 import type { JsonObject } from "@stemma/encoding";
 
 /** The four roles that root names (TUF 2.1). */
@@ -60,15 +60,32 @@ export interface MetaFile {
   readonly hashes?: ReadonlyMap<string, string>;
 }
 
+/**
+ * The root that an online role was signed under. One online key may serve several trust domains, and nothing else in these roles
+ * says for which of them they are. Absent in those of other implementations.
+ */
+export interface RootReference {
+  readonly version: number;
+  /** Of the canonical form of what its signatures cover: the same root may be handed out with other signatures. */
+  readonly sha256: string;
+}
+
+/** The reference by which online roles name a root. */
+export function referenceTo({ signed, signedBytes }: Metadata<Root>): RootReference {
+  return { version: signed.version, sha256: sha256(signedBytes) };
+}
+
 /** TUF 4.6. */
 export interface Timestamp extends SignedBase {
   readonly type: "timestamp";
+  readonly root: RootReference | undefined;
   readonly snapshot: MetaFile;
 }
 
 /** TUF 4.4. */
 export interface Snapshot extends SignedBase {
   readonly type: "snapshot";
+  readonly root: RootReference | undefined;
   /** By role name, without ".json". */
   readonly meta: ReadonlyMap<string, MetaFile>;
 }

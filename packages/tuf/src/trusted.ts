@@ -9,6 +9,8 @@ import {
   type MetaFile,
   type Role,
   type Root,
+  type RootReference,
+  referenceTo,
   type SignedBase,
   type Snapshot,
   type Targets,
@@ -43,6 +45,8 @@ export class TrustedMetadata {
   readonly time: Date;
   readonly limits: Limits;
   #root: Metadata<Root>;
+  /** The sha256 by which each root that was trusted on the way is named, by version. */
+  readonly #roots = new Map<number, string>();
   #timestamp: Metadata<Timestamp> | undefined;
   #snapshot: Metadata<Snapshot> | undefined;
   readonly #targets = new Map<string, Metadata<Targets>>();
@@ -51,6 +55,7 @@ export class TrustedMetadata {
 
   private constructor(root: Metadata<Root>, time: Date, limits: Limits) {
     this.#root = root;
+    this.#noteRoot();
     this.time = time;
     this.limits = limits;
   }
@@ -114,7 +119,25 @@ export class TrustedMetadata {
       );
     }
     this.#root = next;
+    this.#noteRoot();
     return next;
+  }
+
+  #noteRoot(): void {
+    const { version, sha256 } = referenceTo(this.#root);
+    this.#roots.set(version, sha256);
+  }
+
+  /**
+   * An online role that says under which root it was signed must mean one of those that led here. The same online key may sign for
+   * another trust domain, and what it signed there proves nothing here: its versions could take a client back behind a revocation.
+   */
+  #checkRoot(reference: RootReference | undefined, role: string): void {
+    if (reference === undefined || this.#roots.get(reference.version) === reference.sha256) return;
+    throw new TufError(
+      "other_domain",
+      `The ${role} was signed under another root ${reference.version} than the one that is trusted: it is of another trust domain, or older than the pinned root.`,
+    );
   }
 
   /**
@@ -134,6 +157,7 @@ export class TrustedMetadata {
 
     // 5.4.2
     checkTopLevel(next, "timestamp", this.#root);
+    this.#checkRoot(next.signed.root, "timestamp");
     const current = this.#timestamp?.signed;
     if (current !== undefined) {
       // 5.4.3.1
@@ -171,6 +195,7 @@ export class TrustedMetadata {
     const next = decodeSnapshot(bytes, this.limits);
     // 5.5.3
     checkTopLevel(next, "snapshot", this.#root);
+    this.#checkRoot(next.signed.root, "snapshot");
     // 5.5.5
     if (this.#snapshot !== undefined) checkNoRollback(this.#snapshot.signed, next.signed);
 

@@ -115,6 +115,42 @@ describe("from a signed root to a verified artifact", () => {
 });
 
 describe("two domains", () => {
+  test("of one online key cannot be taken for each other: what is signed for one proves nothing in the other", async () => {
+    const other = await world.createDomain();
+    const { digest } = await world.record(domain, people, "mixed up");
+    // The other's versions are ahead, as a tenant who wants to take clients back would see to.
+    for (let turn = 0; turn < 12; turn += 1) await world.record(other.name, other.people, `turn ${turn}`);
+    const root = (await world.get(`/${domain}/metadata/1.root.json`)).bytes;
+    const [own, foreign] = [httpSource(world.service.url, domain), httpSource(world.service.url, other.name)];
+    const question = { digest: parseDigest(digest), project: "app" };
+    const verdictFrom = (from: readonly string[]) =>
+      new Client({
+        root,
+        source: {
+          ...own,
+          metadata: (role, version, maxLength) =>
+            (from.includes(role) ? foreign : own).metadata(role, version, maxLength),
+        },
+      }).verify(question);
+    expect(await verdictFrom([])).toMatchObject({ decision: "allow" });
+    expect(await verdictFrom(["timestamp"])).toMatchObject({ reasons: [{ code: "other_domain" }] });
+    expect(await verdictFrom(["timestamp", "snapshot"])).toMatchObject({
+      reasons: [{ code: "other_domain" }],
+    });
+  });
+
+  test("have no root in common: nobody has a copy of another's signed as fresh", async () => {
+    const copied = await world.firstUpload(people);
+    const reply = await world.post(
+      "/v1/domains?wait=published",
+      { name: "copy", ...copied },
+      { Authorization: `Bearer ${world.token}` },
+    );
+    expect(reply.json).toMatchObject({ code: "root_taken" });
+    expect(reply.json.detail).toContain("Another trust domain of this service has this version 1 of root");
+    expect((await world.get("/copy/metadata/timestamp.json")).json.code).toBe("domain_not_published");
+  });
+
   test("share nothing: what one has does not exist in the other (N-64)", async () => {
     const other = await world.createDomain();
     const { digest } = await world.record(domain, people, "only here");

@@ -8,6 +8,7 @@ export const SIGNER_CODES = [
   "not_next_version",
   "tree_shape",
   "online_key_missing",
+  "root_taken",
   "target_file_missing",
   "evidence_missing",
   // nothing is published, and everything waits

@@ -7,9 +7,18 @@ import {
   type NewMetadata,
   type Queryable,
   type RecordChange,
+  readOtherRoots,
   type WaitingChange,
 } from "@stemma/store";
-import { type Metadata, type Role, type Root, type Targets, TOP_LEVEL_ROLES } from "@stemma/tuf";
+import {
+  decodeRoot,
+  type Metadata,
+  type Role,
+  type Root,
+  referenceTo,
+  type Targets,
+  TOP_LEVEL_ROLES,
+} from "@stemma/tuf";
 import { applyMetadata } from "./apply-metadata.ts";
 import { RecordBatch, type RecordsByRole } from "./apply-records.ts";
 import { SignerError } from "./error.ts";
@@ -53,6 +62,7 @@ export async function planPublish(
         const next = applyMetadata(tree, change.documents, options.time);
         await checkFiles(database, state.domainId, change.documents, next);
         requireSigners(next, options.signers);
+        await checkRoots(database, state.domainId, next.roots.slice(tree.roots.length));
         tree = next;
       } else {
         // A record cannot be accepted before its domain is published; if one is here all the same, it waits.
@@ -75,6 +85,27 @@ export async function planPublish(
 
 function filesOf({ evidence, contents = [] }: RecordChange): readonly FileReference[] {
   return [...evidence, ...contents];
+}
+
+/**
+ * Every domain has roots of its own. Timestamps and snapshots name the root under which they are signed, so two domains with one root
+ * could be taken for each other: a copy of somebody's public documents, an old one, would be signed as fresh.
+ */
+async function checkRoots(
+  database: Queryable,
+  domainId: number,
+  roots: readonly Metadata<Root>[],
+): Promise<void> {
+  for (const root of roots) {
+    const { version, sha256 } = referenceTo(root);
+    for (const bytes of await readOtherRoots(database, domainId, version)) {
+      if (referenceTo(decodeRoot(bytes)).sha256 !== sha256) continue;
+      throw new SignerError(
+        "root_taken",
+        `Another trust domain of this service has this version ${version} of root.`,
+      );
+    }
+  }
 }
 
 async function lostEvidence(

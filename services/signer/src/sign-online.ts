@@ -11,6 +11,7 @@ import {
   type MetaFile,
   type Role,
   type Root,
+  referenceTo,
   type Snapshot,
   signPayload,
   snapshotPayload,
@@ -71,6 +72,7 @@ export async function signOnline(
     version: (state.timestamp?.signed.version ?? 0) + 1,
     expires: expiryAfter(options.time, options.periods.timestamp),
     snapshotVersion: snapshot.signed.version,
+    root: referenceTo(root),
   });
   const timestamp = decodeTimestamp(await signPayload(payload, topSigners(root, "timestamp", options)));
   const { domainId } = state;
@@ -165,6 +167,8 @@ async function nextSnapshot(
   if (
     snapshot !== undefined &&
     sameVersions(snapshot.signed.meta, roles) &&
+    // A client that pins this root knows none before it.
+    snapshot.signed.root?.sha256 === referenceTo(root).sha256 &&
     !isDue(snapshot.signed, options.periods.snapshot, options.time) &&
     sameKeys(currentRoot(state)?.signed.roles.get("snapshot"), root.signed.roles.get("snapshot") as Role)
   ) {
@@ -175,6 +179,7 @@ async function nextSnapshot(
     expires: expiryAfter(options.time, options.periods.snapshot),
     // A role once listed stays listed (TUF 5.5.5), also when nobody delegates to it any more.
     meta: new Map([...roles].map(([role, { signed }]) => [role, signed.version])),
+    root: referenceTo(root),
   });
   return decodeSnapshot(await signPayload(payload, signers));
 }

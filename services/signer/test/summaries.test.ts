@@ -92,7 +92,7 @@ test("one that cannot be issued keeps no other waiting, and is reported once", a
     );
     const nothing = { domainId: rows[0]?.id ?? 0, digest: digestOf("x"), project: "app", epoch: 1 };
     await requestSummary(database.repository, nothing);
-    const domainId = await acceptDomain(database.repository, "other", owners);
+    const domainId = await acceptDomain(database.repository, "other", new Owners(owners.online));
     const change = await acceptRecord(database.repository, domainId, "second");
     expect(await published(change)).toBe("published");
     const subject = { domainId, digest: digestOf("second"), project: "app", epoch: 1 };
