@@ -15,9 +15,11 @@ import {
   type Metadata,
   type Role,
   type Root,
+  type RootReference,
   referenceTo,
   type Targets,
   TOP_LEVEL_ROLES,
+  TufError,
 } from "@stemma/tuf";
 import { applyMetadata } from "./apply-metadata.ts";
 import { RecordBatch, type RecordsByRole } from "./apply-records.ts";
@@ -99,12 +101,22 @@ async function checkRoots(
   for (const root of roots) {
     const { version, sha256 } = referenceTo(root);
     for (const bytes of await readOtherRoots(database, domainId, version)) {
-      if (referenceTo(decodeRoot(bytes)).sha256 !== sha256) continue;
+      if (referenceOf(bytes)?.sha256 !== sha256) continue;
       throw new SignerError(
         "root_taken",
         `Another trust domain of this service has this version ${version} of root.`,
       );
     }
+  }
+}
+
+/** Undefined for a stored root that was damaged: no client takes it for anything, and other domains must not suffer from it. */
+function referenceOf(bytes: Uint8Array): RootReference | undefined {
+  try {
+    return referenceTo(decodeRoot(bytes));
+  } catch (error) {
+    if (!(error instanceof TufError)) throw error;
+    return undefined;
   }
 }
 
