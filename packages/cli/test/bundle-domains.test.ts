@@ -10,37 +10,20 @@ import {
 } from "@stemma/client";
 import { sha256 } from "@stemma/crypto";
 import type { Verdict } from "@stemma/lineage";
-import { bundleFile } from "../../../test/support/bundle.ts";
 import { DomainFixture } from "../../../test/support/domain.ts";
 import { testImage } from "../../../test/support/images.ts";
 import { StaticServer } from "../../../test/support/static-server.ts";
-import { Desk } from "./support/command-line.ts";
+import { bundleDesk, ROOT, type Verified } from "./support/bundle-desk.ts";
+import type { Desk } from "./support/command-line.ts";
 
 let desk: Desk;
 let domain: DomainFixture;
 beforeEach(async () => {
-  desk = await Desk.create();
-  domain = await DomainFixture.create();
-  await writeFile(desk.path("root.json"), domain.root);
-  await writeFile(desk.path("app"), domain.artifact);
-  await writeFile(desk.path("app.bundle"), await bundleFile(domain));
+  ({ desk, domain } = await bundleDesk());
 });
 afterEach(() => desk.remove());
 
-const ROOT = ["--root", "root.json"];
 const at = (time: Date = domain.now) => ["--at", time.toISOString()];
-
-interface Verified {
-  readonly verdict: Verdict;
-  readonly bundle: { readonly digest: string; readonly subject: { readonly digest: string } };
-  readonly standing: {
-    readonly madeAt: string;
-    readonly whenMade?: { readonly decision: string };
-    readonly expired: { readonly role: string }[];
-    readonly timestamp?: { readonly version: number };
-    readonly cannotKnow: string;
-  };
-}
 
 describe("a bundle of an image whose base is of another trust domain", () => {
   const base = testImage(["base 1", "base 2"]);

@@ -3,39 +3,22 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { BUNDLE_ARTIFACT_TYPE, readBundle, TIME_HINT } from "@stemma/client";
 import { parseDigest, utf8 } from "@stemma/encoding";
 import { describeDocument, EMPTY_CONFIG, IMAGE_INDEX, readManifest, writeIndex } from "@stemma/image";
-import type { Verdict } from "@stemma/lineage";
 import { registryStore } from "@stemma/oci";
 import { makeArtifact, makeImage, put } from "../../../test/support/artifacts.ts";
 import { bundleFile } from "../../../test/support/bundle.ts";
-import { DomainFixture } from "../../../test/support/domain.ts";
+import type { DomainFixture } from "../../../test/support/domain.ts";
 import { MemoryRegistry } from "../../../test/support/registry.ts";
-import { Desk } from "./support/command-line.ts";
+import { bundleDesk, ROOT, type Verified } from "./support/bundle-desk.ts";
+import type { Desk } from "./support/command-line.ts";
 
 let desk: Desk;
 let domain: DomainFixture;
 beforeEach(async () => {
-  desk = await Desk.create();
-  domain = await DomainFixture.create();
-  await writeFile(desk.path("root.json"), domain.root);
-  await writeFile(desk.path("app"), domain.artifact);
-  await writeFile(desk.path("app.bundle"), await bundleFile(domain));
+  ({ desk, domain } = await bundleDesk());
 });
 afterEach(() => desk.remove());
 
-const ROOT = ["--root", "root.json"];
 const at = (time: Date = domain.now) => ["--at", time.toISOString()];
-
-interface Verified {
-  readonly verdict: Verdict;
-  readonly bundle: { readonly digest: string; readonly subject: { readonly digest: string } };
-  readonly standing: {
-    readonly madeAt: string;
-    readonly whenMade?: { readonly decision: string };
-    readonly expired: { readonly role: string }[];
-    readonly timestamp?: { readonly version: number };
-    readonly cannotKnow: string;
-  };
-}
 
 describe("beside an image in a registry", () => {
   let registry: MemoryRegistry;

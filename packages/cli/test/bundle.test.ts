@@ -7,33 +7,17 @@ import type { Verdict } from "@stemma/lineage";
 import { bundleFile } from "../../../test/support/bundle.ts";
 import { DomainFixture, days } from "../../../test/support/domain.ts";
 import { StaticServer } from "../../../test/support/static-server.ts";
-import { Desk } from "./support/command-line.ts";
+import { bundleDesk, ROOT, type Verified } from "./support/bundle-desk.ts";
+import type { Desk } from "./support/command-line.ts";
 
 let desk: Desk;
 let domain: DomainFixture;
 beforeEach(async () => {
-  desk = await Desk.create();
-  domain = await DomainFixture.create();
-  await writeFile(desk.path("root.json"), domain.root);
-  await writeFile(desk.path("app"), domain.artifact);
-  await writeFile(desk.path("app.bundle"), await bundleFile(domain));
+  ({ desk, domain } = await bundleDesk());
 });
 afterEach(() => desk.remove());
 
-const ROOT = ["--root", "root.json"];
 const at = (time: Date = domain.now) => ["--at", time.toISOString()];
-
-interface Verified {
-  readonly verdict: Verdict;
-  readonly bundle: { readonly digest: string; readonly subject: { readonly digest: string } };
-  readonly standing: {
-    readonly madeAt: string;
-    readonly whenMade?: { readonly decision: string };
-    readonly expired: { readonly role: string }[];
-    readonly timestamp?: { readonly version: number };
-    readonly cannotKnow: string;
-  };
-}
 
 describe("bundle verify", () => {
   test("reaches the verdict for the file, for the digest, and for what the bundle names", async () => {

@@ -5,6 +5,12 @@ import { sha256 } from "@stemma/crypto";
 import { type Sha256Hex, utf8 } from "@stemma/encoding";
 import fc from "fast-check";
 import { packedBundle } from "../../../test/support/bundle.ts";
+import {
+  changedBundle,
+  type Layer,
+  layerNamed,
+  type PlainManifest,
+} from "../../../test/support/changed-bundle.ts";
 import { DomainFixture } from "../../../test/support/domain.ts";
 
 let domain: DomainFixture;
@@ -18,38 +24,12 @@ beforeAll(async () => {
 
 const refused = (code: string) => expect.objectContaining({ code });
 
-interface Layer {
-  mediaType: string;
-  digest: string;
-  size: number;
-  annotations?: Record<string, string>;
-}
-interface PlainManifest {
-  [member: string]: unknown;
-  config: Layer;
-  layers: Layer[];
-}
-
 /** The same bundle with a manifest that somebody changed, and with blobs to go with it. */
-async function changed(
-  change: (manifest: PlainManifest, blobs: Map<Sha256Hex, Uint8Array>) => void,
-): Promise<Uint8Array> {
-  const manifest = JSON.parse(Buffer.from(packed.manifest).toString()) as PlainManifest;
-  const blobs = new Map(packed.blobs);
-  change(manifest, blobs);
-  return writeBundleFile({ manifest: utf8(JSON.stringify(manifest)), blobs });
-}
+const changed = (change: Parameters<typeof changedBundle>[1]) => changedBundle(packed, change);
 
 /** The same file with a tar that somebody changed. */
 function retarred(change: (tar: Buffer) => Buffer): Uint8Array {
   return gzipSync(change(Buffer.from(gunzipSync(file))));
-}
-
-/** A layer of the bundle by the name that it has there. */
-function layer(manifest: PlainManifest, name: string): Layer {
-  const found = manifest.layers.find(({ annotations }) => annotations?.["tuf.io/filename"]?.includes(name));
-  if (found === undefined) throw new Error(`The bundle has no ${name}.`);
-  return found;
 }
 
 describe("a bundle is refused", () => {
@@ -89,7 +69,7 @@ describe("a bundle is refused", () => {
       "that names a document twice",
       "bad_bundle",
       (manifest) => {
-        layer(manifest, "1.targets").annotations = { "tuf.io/filename": "1.snapshot.json" };
+        layerNamed(manifest, "1.targets").annotations = { "tuf.io/filename": "1.snapshot.json" };
       },
     ],
     [
@@ -103,21 +83,21 @@ describe("a bundle is refused", () => {
       "with metadata that has none",
       "bad_bundle",
       (manifest) => {
-        delete layer(manifest, "1.targets").annotations;
+        delete layerNamed(manifest, "1.targets").annotations;
       },
     ],
     [
       "with a layer of an unknown type",
       "bad_bundle",
       (manifest) => {
-        layer(manifest, "1.targets").mediaType = "text/plain";
+        layerNamed(manifest, "1.targets").mediaType = "text/plain";
       },
     ],
     [
       "with a domain that is no digest",
       "bad_bundle",
       (manifest) => {
-        layer(manifest, "1.targets").annotations = {
+        layerNamed(manifest, "1.targets").annotations = {
           "tuf.io/filename": "1.targets.json",
           "dev.stemma.bundle.domain": "../x",
         };
@@ -127,14 +107,14 @@ describe("a bundle is refused", () => {
       "that lies about a size",
       "bad_bundle",
       (manifest) => {
-        layer(manifest, "1.targets").size += 1;
+        layerNamed(manifest, "1.targets").size += 1;
       },
     ],
     [
       "that lies about a large size",
       "bundle_too_large",
       (manifest) => {
-        layer(manifest, "1.targets").size = 1e12;
+        layerNamed(manifest, "1.targets").size = 1e12;
       },
     ],
     [
@@ -197,7 +177,7 @@ describe("a bundle is refused", () => {
     "",
   ])("with metadata called %j", async (name) => {
     const bytes = await changed((manifest) => {
-      layer(manifest, "1.targets").annotations = { "tuf.io/filename": name };
+      layerNamed(manifest, "1.targets").annotations = { "tuf.io/filename": name };
     });
     expect(() => readBundle(bytes)).toThrow(refused("bad_bundle"));
   });
@@ -206,7 +186,7 @@ describe("a bundle is refused", () => {
     "with a target file called %j",
     async (name) => {
       const bytes = await changed((manifest) => {
-        const target = layer(manifest, "layout");
+        const target = layerNamed(manifest, "layout");
         target.annotations = { "tuf.io/filename": name.replace("%", target.digest.slice(7)) };
       });
       expect(() => readBundle(bytes)).toThrow(refused("bad_bundle"));

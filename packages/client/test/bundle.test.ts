@@ -15,6 +15,7 @@ import {
 import { sha256 } from "@stemma/crypto";
 import { asSha256Hex, type Sha256Hex, utf8 } from "@stemma/encoding";
 import { bundleFile, packedBundle } from "../../../test/support/bundle.ts";
+import { changedBundle, layerNamed } from "../../../test/support/changed-bundle.ts";
 import { DomainFixture } from "../../../test/support/domain.ts";
 
 let domain: DomainFixture;
@@ -29,34 +30,8 @@ beforeAll(async () => {
 const refused = (code: string) => expect.objectContaining({ code });
 const question = () => ({ digest: domain.digest, project: "app", time: domain.now });
 
-interface Layer {
-  mediaType: string;
-  digest: string;
-  size: number;
-  annotations?: Record<string, string>;
-}
-interface PlainManifest {
-  [member: string]: unknown;
-  config: Layer;
-  layers: Layer[];
-}
-
 /** The same bundle with a manifest that somebody changed, and with blobs to go with it. */
-async function changed(
-  change: (manifest: PlainManifest, blobs: Map<Sha256Hex, Uint8Array>) => void,
-): Promise<Uint8Array> {
-  const manifest = JSON.parse(Buffer.from(packed.manifest).toString()) as PlainManifest;
-  const blobs = new Map(packed.blobs);
-  change(manifest, blobs);
-  return writeBundleFile({ manifest: utf8(JSON.stringify(manifest)), blobs });
-}
-
-/** A layer of the bundle by the name that it has there. */
-function layer(manifest: PlainManifest, name: string): Layer {
-  const found = manifest.layers.find(({ annotations }) => annotations?.["tuf.io/filename"]?.includes(name));
-  if (found === undefined) throw new Error(`The bundle has no ${name}.`);
-  return found;
-}
+const changed = (change: Parameters<typeof changedBundle>[1]) => changedBundle(packed, change);
 
 describe("a bundle in a file", () => {
   test("gives the verdict of the domain, and names what it holds", () => {
@@ -131,7 +106,7 @@ describe("a changed bundle denies", () => {
     "without %s",
     async (name) => {
       const bytes = await changed((manifest, blobs) => {
-        const gone = layer(manifest, name);
+        const gone = layerNamed(manifest, name);
         manifest.layers = manifest.layers.filter((other) => other !== gone);
         blobs.delete(gone.digest.slice(7) as Sha256Hex);
       });
@@ -153,7 +128,7 @@ describe("a changed bundle denies", () => {
 
   test("whose layers were swapped under their names", async () => {
     const bytes = await changed((manifest) => {
-      const [a, b] = [layer(manifest, "1.snapshot"), layer(manifest, "1.targets")];
+      const [a, b] = [layerNamed(manifest, "1.snapshot"), layerNamed(manifest, "1.targets")];
       [a.annotations, b.annotations] = [b.annotations ?? {}, a.annotations ?? {}];
     });
     expect(verifyBundle(domain.root, readBundle(bytes), question()).decision).toBe("deny");
