@@ -5,7 +5,7 @@ import { type Digest, fromPlain, type JsonObject, utf8 } from "@stemma/encoding"
 import { signStatement } from "@stemma/in-toto";
 import { type Verdict, verifyFromRoot } from "@stemma/lineage";
 import { DomainFixture, days, digestOf, newSigner } from "../../../test/support/domain.ts";
-import { testImage } from "../../../test/support/images.ts";
+import { type TestImage, testImage } from "../../../test/support/images.ts";
 
 const PROVENANCE = "https://slsa.dev/provenance/v1";
 const compiler = utf8("the compiler");
@@ -292,32 +292,48 @@ describe("proven by another trust domain", () => {
     expect(codes(verdict)).toEqual(["dependency_not_proven"]);
   });
 
-  test("a base that only provenance names is found and proven", async () => {
-    const base = testImage(["base"]);
-    const image = testImage(["base", "app"]);
+  const base = testImage(["base"]);
+  const other = testImage(["other"]);
+
+  /** An image whose provenance names a base, by what it has for layers. */
+  async function builtUpon(layers: readonly string[], named: readonly TestImage[]): Promise<Verdict> {
+    const image = testImage(layers);
     await tools.record(base.digest, base.manifest.length, await tools.links(base.digest), {
       contents: [base.manifest, base.config],
     });
+    await tools.record(other.digest, other.manifest.length, [], { contents: [other.manifest, other.config] });
     await tools.publish();
     await useLayout(1);
     await domain.demand({ bases: { grade: "proven", from: [{ domain: "tools", project: "app" }] } });
-    const listed = [
-      { uri: "pkg:docker/base@1?platform=linux%2Famd64", digest: { sha256: base.digest.slice(7) } },
-    ];
-    await domain.record(
-      image.digest,
-      image.manifest.length,
-      [await provenance(image.digest, listed, builders[0] as Signer)],
-      { contents: [image.manifest, image.config] },
-    );
+    const listed = named.map(({ digest }) => ({
+      uri: "pkg:docker/base@1?platform=linux%2Famd64",
+      digest: { sha256: digest.slice(7) },
+    }));
+    const evidence = [await provenance(image.digest, listed, builders[0] as Signer)];
+    await domain.record(image.digest, image.manifest.length, evidence, {
+      contents: [image.manifest, image.config],
+    });
     await domain.publish();
     const source = { ...domain.source, foreign: () => tools.source };
-    const verdict = driveSync(
-      verifyFromRoot(domain.root, { digest: image.digest, project: "app" }, domain.now),
-      source,
-    );
+    const request = { digest: image.digest, project: "app" };
+    return driveSync(verifyFromRoot(domain.root, request, domain.now), source);
+  }
+
+  test("a base that only provenance names is found and proven, among all stages that it names", async () => {
+    const verdict = await builtUpon(["base", "app"], [other, base]);
     expect(verdict.reasons).toEqual([]);
-    expect(verdict.ancestry?.bases[0]).toMatchObject({ namedBy: ["statement"], grade: "proven" });
+    expect(verdict.ancestry?.bases[0]).toMatchObject({
+      digest: base.digest,
+      namedBy: ["statement"],
+      grade: "proven",
+    });
+  });
+
+  test("provenance that names another base than the image is built upon proves nothing", async () => {
+    expect(codes(await builtUpon(["other", "app"], [base]))).toEqual(["base_not_contained"]);
+    expect(codes(await builtUpon(["other", "app"], [base, other]))).toEqual(["base_not_proven"]);
+    // Built upon the proven base, and said to be upon the other: nobody names the true one, so nobody looks for it.
+    expect(codes(await builtUpon(["base", "app"], [other]))).toEqual(["base_not_contained"]);
   });
 });
 
