@@ -13,7 +13,8 @@ let world: World;
 let domain: { name: string; people: People };
 
 beforeAll(async () => {
-  world = await World.start();
+  // One connection, and little memory: whoever holds the one in a transaction and reads past the other waits for ever.
+  world = await World.start({ STEMMA_DATABASE_POOL: "1", STEMMA_CACHE_BYTES: "1048576" });
 });
 afterAll(() => world.stop());
 beforeEach(async () => {
@@ -86,6 +87,15 @@ describe("an index that holds, whose entries are not what they seem", () => {
     const next = testImage(["next"]);
     await record(next.digest, next.manifest.length, IMAGE_MANIFEST, [next.manifest, next.config]);
     expect(await followed(next.digest)).toBe(true);
+  });
+
+  test("larger than memory keeps is followed with the one connection that there is", async () => {
+    const image = testImage(["large"]);
+    const padding = { padding: "x".repeat(600_000) };
+    const index = testIndex([{ ...image, annotations: padding }]);
+    const contents = [index.bytes, image.manifest, image.config];
+    expect((await record(index.digest, index.bytes.length, IMAGE_INDEX, contents)).status).toBe(201);
+    expect(await followed(index.digest)).toBe(true);
   });
 
   test("says nothing of the size and the type of what it lists", async () => {

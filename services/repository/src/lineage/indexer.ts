@@ -3,11 +3,13 @@ import { StemmaError } from "@stemma/encoding";
 import { type ArtifactRecord, factsOf, type Verdict } from "@stemma/lineage";
 import {
   type Domain,
+  enqueueRecord,
   listLineageBehind,
   lockLineage,
   moveLineageCursor,
   noteFacts,
   type PublishedRecord,
+  type RecordChange,
   readHead,
   readLineageCursor,
   readPublishedRecords,
@@ -15,7 +17,7 @@ import {
 } from "@stemma/store";
 import type { Published } from "../domain/domains.ts";
 import type { Context } from "../service.ts";
-import { pointPlatforms } from "./platforms.ts";
+import { platformRecords } from "./platforms.ts";
 
 /** Records that are followed in one transaction. */
 const BATCH = 16;
@@ -118,9 +120,14 @@ export class Indexer {
     domains.heads.seen(domain.id, head.epoch);
     const published = await domains.published(domain.name);
     const verdicts: Verdict[] = [];
+    const platforms: RecordChange[] = [];
+    // Everything is read before the transaction: with one connection in it, nothing may wait for a second.
     for (const asked of distinct(records)) {
       const verdict = await this.#verdict(published, asked);
-      if (verdict !== undefined) verdicts.push(verdict);
+      if (verdict !== undefined) {
+        verdicts.push(verdict);
+        platforms.push(...(await platformRecords(this.#context, published, verdict)));
+      }
       if (this.#stopping) return false;
     }
     await withTransaction(pool, async (client) => {
@@ -129,10 +136,8 @@ export class Indexer {
       const now = await lockLineage(client, domain.id);
       // Somebody else was faster, and what they noted is the same.
       if (now.epoch !== cursor.epoch || now.changeId !== cursor.changeId) return;
-      for (const verdict of verdicts) {
-        await noteFacts(client, domain.id, factsOf(verdict));
-        await pointPlatforms(this.#context, client, published, verdict);
-      }
+      for (const verdict of verdicts) await noteFacts(client, domain.id, factsOf(verdict));
+      for (const record of platforms) await enqueueRecord(client, domain.id, [], record);
       await moveLineageCursor(client, domain.id, last);
     });
     return true;
